@@ -1,0 +1,1 @@
+"""mim: an XMPP chat server configured by one TOML file and administered over REST."""

@@ -1,0 +1,1 @@
+"""The protocol as values: no I/O, no storage, no server."""
