@@ -1,0 +1,87 @@
+"""What one module may ask of another: interfaces, found through ``api.find(...)`` or ``api.host_of(domain).find(...)``.
+
+A module that offers one calls ``api.provide(RosterView, self)`` when it starts; who asks must live with None.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from mim.xmpp.jid import JID
+from mim.xmpp.stanza import Stanza
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A roster item as the admin API shows it: subscription none|to|from|both, ask none|out|in|both."""
+
+    jid: JID
+    subscription: str
+    ask: str
+
+
+class RosterView(Protocol):
+    """The contact lists of a host (RFC 6121 §2, §3).
+
+    The changing methods resolve after the change is on disk and its pushes and presences are on their way.
+    """
+
+    def may_see_presence(self, account: JID, viewer: JID) -> bool | None:
+        """Tell whether *viewer* is entitled to the account's presence; None = its roster is not in memory."""
+        ...
+
+    async def list_contacts(self, account: JID) -> list[Contact]:
+        """Return all items, hidden ones (none, pending in) included, sorted by JID."""
+        ...
+
+    async def add_contact(self, account: JID, contact: JID) -> None:
+        """Put the contact on the roster, name empty, no groups; subscription and ask stay."""
+        ...
+
+    async def delete_contact(self, account: JID, contact: JID) -> bool:
+        """Remove the contact and cancel the subscriptions; False when there is no item."""
+        ...
+
+    async def subscribe(self, account: JID, contact: JID, type: str) -> bool:
+        """Act as if the account had sent presence of *type* (subscribe, subscribed, ...).
+
+        False when *type* is subscribed and there is no item of any kind.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedMessage:
+    """A message of an archive: its id, when it was archived, who sent it, and the stanza as XML text."""
+
+    archive_id: int
+    archived_at: datetime
+    sender: JID
+    stanza: str
+
+
+class ArchiveView(Protocol):
+    """The one-to-one message archive of a host (XEP-0313)."""
+
+    async def last_messages(
+        self, owner: JID, *, with_: JID | None, not_after_us: int | None, limit: int
+    ) -> list[ArchivedMessage]:
+        """Return the last *limit* messages of *owner*, oldest first.
+
+        *with_*: bare matches every resource, full only that one. *not_after_us*: microseconds since 1970, inclusive.
+        """
+        ...
+
+
+class MessageSender(Protocol):
+    """Offered by the core: sending in a local user's name, as the admin API does."""
+
+    def send_as(self, stanza: Stanza) -> None:
+        """Run the sender's ``filter_sent`` hooks and route."""
+        ...
+
+
+Promise = Future[Any]

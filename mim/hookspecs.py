@@ -1,0 +1,214 @@
+"""Every hook: the contents page for module authors.
+
+Three kinds, told by the name and by the "Kind" line:
+
+* *notification* (past tense): all modules are told; a failing one is logged by name, the others still run.
+* *filter* (``filter_…``): each may change the stanza (returning another), drop it (returning None) or refuse it
+  (raising StanzaError). Called in the order the modules started. Plain functions: they sit on the hot path.
+* *question*: each module may answer; what becomes of the answers stands with the hook.
+
+Hooks marked async may be coroutines. A module implements a hook as a method marked ``@hookimpl``; parameters it
+does not need may be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from mim.storage.api import Write
+from mim.xmpp.element import Element
+from mim.xmpp.jid import JID
+from mim.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from mim.session.session import Session
+
+PROJECT = "mim"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class HookSpecs:
+    """The hooks of one host."""
+
+    # --- accounts ---------------------------------------------------------------------------------------------
+
+    @hookspec
+    async def account_registered(self, account: JID) -> None:
+        """An account now exists and is on disk.
+
+        Called:  after the write, whoever asked for it (admin API, XEP-0077).
+        Kind:    notification, async.
+        """
+
+    @hookspec
+    async def account_leaving(self, account: JID) -> None:
+        """An account is about to be removed; its data and sessions are still there.
+
+        Called:  before its sessions are closed and its data removed; say good-bye to others here (unsubscribe,
+                 leave rooms).
+        Kind:    notification, async, awaited one module after the other.
+        """
+
+    @hookspec
+    def account_data_removal(self, account: JID) -> Iterable[Write]:
+        """Return the writes that remove everything this module stores about an account.
+
+        Called:  after its sessions are closed; all modules' writes and the account's own are one transaction.
+        Kind:    question, all answers are joined.
+        """
+
+    @hookspec
+    def account_removed(self, account: JID) -> None:
+        """An account and its data are gone from disk; forget what is in memory.
+
+        Kind:    notification.
+        """
+
+    # --- sessions ---------------------------------------------------------------------------------------------
+
+    @hookspec
+    async def session_opening(self, session: Session) -> None:
+        """A resource is being bound; load here what the stanza path will need in memory.
+
+        Called:  before the session is in the session table and before the client learns its JID.
+        Kind:    notification, async, awaited; a failure refuses the session (RFC 6120 §7.6 internal error).
+        """
+
+    @hookspec
+    def session_opened(self, session: Session) -> None:
+        """A session is in the session table.
+
+        Called:  before the client learns its JID.
+        Kind:    notification.
+        """
+
+    @hookspec
+    async def session_ready(self, session: Session) -> None:
+        """A session may now receive messages: available with priority >= 0, and it was not before.
+
+        Called:  before its presence is broadcast; what others send meanwhile is held back. Deliver what waited for
+                 the account with ``session.send_ahead``.
+        Kind:    notification, async, awaited one module after the other in the order they started.
+        """
+
+    @hookspec
+    def presence_changed(self, session: Session, previous: Stanza | None) -> None:
+        """A session's available or unavailable presence was broadcast; ``session.presence`` is the new one (None =
+        unavailable).
+
+        Kind:    notification.
+        """
+
+    @hookspec
+    def session_closed(self, session: Session) -> None:
+        """A session has ended, for whatever reason.
+
+        Called:  once per session, after it left the session table and its unavailable presence was broadcast. A
+                 resumable session counts as ended when it expires.
+        Kind:    notification.
+        """
+
+    # --- stanzas ----------------------------------------------------------------------------------------------
+
+    @hookspec
+    def filter_sent(self, stanza: Stanza, session: Session | None) -> Stanza | None:
+        """A local user sends a stanza; ``from`` is stamped, ``to`` is set.
+
+        Called:  before routing, for every stanza of a client, and for messages the admin API sends in a user's name
+                 (then *session* is None).
+        Kind:    filter of the sender's host.
+        """
+
+    @hookspec
+    def filter_received(self, stanza: Stanza, account: JID) -> Stanza | None:
+        """A stanza has reached a local account (bare JID), before anybody chose among its resources.
+
+        Called:  once per stanza, whether or not the account is online; IQs that the server answers for the account
+                 included.
+        Kind:    filter of the recipient's host.
+        """
+
+    @hookspec
+    def filter_delivered(self, stanza: Stanza, session: Session) -> Stanza | None:
+        """A stanza is about to be written to one client.
+
+        Kind:    filter of the recipient's host. Implementing it costs every delivery; prefer ``filter_received``.
+        """
+
+    @hookspec
+    def message_delivered(self, stanza: Stanza, account: JID, sessions: list[Session]) -> None:
+        """A message was given to *sessions* of a local account (at least one).
+
+        Kind:    notification.
+        """
+
+    @hookspec
+    def message_waiting(self, stanza: Stanza, account: JID) -> bool | None:
+        """No session of a registered account takes this message now.
+
+        Return True when the module has taken care of it (stored, dropped on purpose): then nobody is asked any more
+        and no error goes back. Writes must be added to ``stanza.trail.promises``. Raise StanzaError to refuse.
+        Kind:    question, first True wins.
+        """
+
+    @hookspec
+    def presence_subscription_sent(self, stanza: Stanza) -> bool | None:
+        """A local user sends presence of type subscribe, subscribed, unsubscribe or unsubscribed.
+
+        ``from`` and ``to`` are bare. The module that keeps rosters updates its side and routes the stanza.
+        Kind:    question, first True wins; nobody: the stanza is dropped.
+        """
+
+    @hookspec
+    def presence_subscription_received(self, stanza: Stanza, account: JID) -> bool | None:
+        """Presence of a subscription type has reached a local account. ``from`` and ``to`` are bare.
+
+        The module that keeps rosters updates its side, delivers and answers.
+        Kind:    question, first True wins; nobody: the stanza is dropped.
+        """
+
+    @hookspec
+    def presence_subscribers(self, account: JID) -> Iterable[JID]:
+        """Return the bare JIDs entitled to the account's presence (subscription from or both).
+
+        Called:  only while the account has a session.
+        Kind:    question, all answers are joined.
+        """
+
+    @hookspec
+    def presence_subscriptions(self, account: JID) -> Iterable[JID]:
+        """Return the bare JIDs whose presence the account is entitled to (subscription to or both).
+
+        Called:  only while the account has a session.
+        Kind:    question, all answers are joined.
+        """
+
+    # --- streams ----------------------------------------------------------------------------------------------
+
+    @hookspec
+    def stream_features(self, authenticated: bool) -> Iterable[Element]:
+        """Return stream features to advertise, before or after authentication (RFC 6120 §4.3.2).
+
+        Kind:    question, all answers are joined.
+        """
+
+    @hookspec
+    def unauthenticated_iq(self, stanza: Stanza, peer_address: str) -> Awaitable[Element | None] | None:
+        """An IQ came before authentication; ``from`` is absent, ``to`` is the stream's domain.
+
+        Return an awaitable of the result's payload to answer it (raise StanzaError in it to refuse).
+        Kind:    question, first answer wins; nobody: service-unavailable.
+        """
+
+    # --- discovery --------------------------------------------------------------------------------------------
+
+    @hookspec
+    def server_items(self, domain: str) -> Iterable[Element]:
+        """Return ``<item/>`` elements for disco#items of a served domain (XEP-0030 §4).
+
+        Kind:    question, all answers are joined.
+        """

@@ -1,0 +1,80 @@
+"""A host: one host type with the domains it serves, its options, its modules and what they have registered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, Union
+
+from mim.hooks import HookTable
+from mim.xmpp.element import Element
+from mim.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from mim.config import HostConfig
+
+T = TypeVar("T")
+
+IqAnswer = Union[Element, None, Awaitable[Union[Element, None]]]
+IqHandler = Callable[[Stanza], IqAnswer]
+
+# To whom an IQ is addressed: "server" = the domain itself, "account" = a bare JID, answered on the user's behalf.
+IqKey = tuple[str, str, str, str]  # scope, type, namespace, name
+
+
+class Host:
+    """One host type at run time. Its modules see only its hooks, handlers and providers."""
+
+    def __init__(self, name: str, domains: tuple[str, ...], config: HostConfig) -> None:
+        self.name = name
+        self.domains = domains
+        self.config = config
+        self.hooks = HookTable()
+        self.iq_handlers: dict[IqKey, IqHandler] = {}
+        self._providers: dict[type, Any] = {}
+        self._features: dict[str, tuple[str, ...]] = {}
+
+    def provide(self, kind: type[T], implementation: T) -> None:
+        """Offer *implementation* as the host's *kind* (a Protocol of :mod:`mim.capabilities`)."""
+        self._providers[kind] = implementation
+
+    def withdraw(self, kind: type) -> None:
+        """Take an offer back."""
+        self._providers.pop(kind, None)
+
+    def find(self, kind: type[T]) -> T | None:
+        """Return what a running module offers as *kind*, or None."""
+        return self._providers.get(kind)
+
+    def set_features(self, owner: str, features: tuple[str, ...]) -> None:
+        """Announce a module's disco features; an empty tuple takes them back."""
+        if features:
+            self._features[owner] = features
+        else:
+            self._features.pop(owner, None)
+
+    def features(self) -> list[str]:
+        """Return the disco#info features of the server, sorted (XEP-0030 §3)."""
+        return sorted({"iq", "presence", "presence-invisible"}.union(*self._features.values()))
+
+
+class Hosts:
+    """The hosts by the domains they serve."""
+
+    def __init__(self, hosts: list[Host]) -> None:
+        self._hosts = hosts
+        self._by_domain = {domain: host for host in hosts for domain in host.domains}
+
+    def __iter__(self) -> Iterator[Host]:
+        return iter(self._hosts)
+
+    def find(self, domain: str) -> Host | None:
+        """Return the host that serves a prepared domain, or None."""
+        return self._by_domain.get(domain)
+
+    def by_name(self, name: str) -> Host | None:
+        """Return the host of that name."""
+        return next((host for host in self._hosts if host.name == name), None)
+
+    def domains(self) -> list[str]:
+        """Return all served domains."""
+        return list(self._by_domain)

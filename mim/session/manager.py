@@ -1,0 +1,92 @@
+"""Sessions opened and closed: conflicts, limits, hooks, the last presence."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import secrets
+
+from mim.clock import Clock
+from mim.hooks import notify
+from mim.host import Host
+from mim.router import Router
+from mim.session.session import Connection, Session
+from mim.session.table import SessionTable
+from mim.xmpp.conditions import StreamError
+from mim.xmpp.jid import JID
+from mim.xmpp.stanza import Stanza
+
+log = logging.getLogger("mim.session")
+
+REPLACED = "Replaced by new connection"
+DEFAULT_MAX_SESSIONS = 100
+
+
+class SessionManager:
+    """Opens and closes sessions; the only writer of the session table."""
+
+    def __init__(self, sessions: SessionTable, router: Router, clock: Clock) -> None:
+        self._sessions = sessions
+        self._router = router
+        self._clock = clock
+
+    async def open(self, host: Host, account: JID, resource: str, connection: Connection, lang: str) -> Session:
+        """Bind a resource (prepared; empty = make one up) and return its session.
+
+        A session with the same full JID is replaced, and so is the oldest when the account has too many.
+
+        Raises:
+            Exception: a module could not load what the session needs; nothing was opened.
+        """
+        jid = account.with_resource(resource or secrets.token_hex(8))
+        session = Session(jid, host, connection, self._clock.now(), lang)
+        for load in host.hooks.session_opening:
+            loading = load(session)
+            if inspect.isawaitable(loading):
+                await loading
+        old = self._sessions.find(jid)
+        if old is not None:
+            self.close(old, StreamError("conflict", REPLACED), status=REPLACED)
+        others = self._sessions.of(account)
+        for oldest in others[: max(0, len(others) - self._max_sessions(host, account) + 1)]:
+            self.close(oldest, StreamError("conflict", REPLACED), status=REPLACED)
+        self._sessions.add(session)
+        notify(host.hooks.session_opened, session)
+        log.info(
+            "session opened",
+            extra={"jid": str(jid), "listener": connection.listener, "address": connection.peer_address},
+        )
+        return session
+
+    def close(self, session: Session, error: StreamError | None = None, *, status: str = "") -> None:
+        """End a session: out of the table, stream error to the client, unavailable presence to whom it concerns.
+
+        *status* is the text of that presence. Closing twice does nothing.
+        """
+        if session.is_over:
+            return
+        session.is_over = True
+        self._sessions.remove(session)
+        session.connection.end(error)
+        self._router.presences.unavailable(session, status=status)
+        notify(session.host.hooks.session_closed, session)
+        log.info(
+            "session closed", extra={"jid": str(session.jid), "reason": "" if error is None else error.condition}
+        )
+
+    def close_account(self, account: JID, error: StreamError) -> None:
+        """End every session of an account."""
+        for session in self._sessions.of(account):
+            self.close(session, error)
+
+    def client_left(self, session: Session, farewell: Stanza | None = None) -> None:
+        """The client closed its stream or its connection was lost."""
+        if farewell is not None and not session.is_over:
+            self._router.presences.unavailable(session, farewell)
+        self.close(session)
+
+    def _max_sessions(self, host: Host, account: JID) -> int:
+        value = host.config.access_value("max_user_sessions", account)
+        if value == "infinity":
+            return len(self._sessions) + 1
+        return value if isinstance(value, int) and value > 0 else DEFAULT_MAX_SESSIONS
