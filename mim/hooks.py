@@ -75,6 +75,10 @@ class HookTable:
         self._manager.unregister(plugin)
         self.rebuild()
 
+    def is_registered(self, plugin: object) -> bool:
+        """Tell whether a module's implementations are in."""
+        return self._manager.is_registered(plugin)
+
     def rebuild(self) -> None:
         """Make the tuples anew from what is registered."""
         for name, caller in self._manager.hook.__dict__.items():

@@ -1,0 +1,250 @@
+"""Modules found, ordered by their needs, started and stopped.
+
+Found, first match wins: ``mod_x.py`` in a folder ``plugins`` beside the TOML file, in the folders of
+``MIM_PLUGIN_PATH``, the modules that ship with mim, then installed packages' entry points of the group
+``mim.modules``. Only what is asked for is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import mim_plugins
+from mim.commands.model import commands_of
+from mim.config import Options
+from mim.errors import BadRequest, Conflict, MimError, NotFound
+from mim.host import Host
+from mim.plugin import Module, ModuleApi, iq_handlers_of
+from mim.server import Server
+
+GROUP = "mim.modules"
+
+
+class ModuleCatalogue:
+    """The modules that could run, by name; the class behind a name is imported when first asked for."""
+
+    def __init__(self, folders: Iterable[Path] = ()) -> None:
+        self._files: dict[str, Path] = {}
+        for folder in folders:
+            for name, path in _modules_in(folder):
+                self._files.setdefault(name, path)
+        self._shipped = {info.name for info in pkgutil.iter_modules(mim_plugins.__path__) if info.name[:4] == "mod_"}
+        self._classes: dict[str, type[Module[Options]]] = {}
+        self._installed: dict[str, str] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        return sorted({*self._files, *self._shipped, *self._entry_points()})
+
+    def source_of(self, name: str) -> str:
+        """Return where a module comes from, for people."""
+        if name in self._files:
+            return str(self._files[name])
+        return "built in" if name in self._shipped else f"package {self._entry_points().get(name, '?')}"
+
+    def get(self, name: str) -> type[Module[Options]]:
+        """Import a module and return its class.
+
+        Raises:
+            NotFound: there is no module of that name.
+            BadRequest: its file cannot be imported, or has no ``setup``; the text says why.
+        """
+        found = self._classes.get(name)
+        if found is None:
+            found = self._classes[name] = self._import(name)
+        return found
+
+    def options_of(self, name: str) -> type[Options] | None:
+        """Return the options model of a module, None when there is no such module."""
+        try:
+            return self.get(name).Options
+        except NotFound:
+            return None
+
+    def _entry_points(self) -> dict[str, str]:
+        if self._installed is None:
+            self._installed = {point.name: point.value for point in entry_points(group=GROUP)}
+        return self._installed
+
+    def _import(self, name: str) -> type[Module[Options]]:
+        try:
+            if name in self._files:
+                python = _import_file(name, self._files[name])
+            elif name in self._shipped:
+                python = importlib.import_module(f"mim_plugins.{name}")
+            elif name in self._entry_points():
+                python = importlib.import_module(self._entry_points()[name].partition(":")[0])
+            else:
+                raise NotFound(f"there is no module {name}")
+        except MimError:
+            raise
+        except Exception as error:
+            raise BadRequest(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+        made = getattr(python, "setup", None)
+        if not (isinstance(made, type) and issubclass(made, Module)):
+            raise BadRequest(f"{name} has no setup = <class derived from mim.plugin.Module>")
+        made.name = name
+        return made
+
+
+def _modules_in(folder: Path) -> Iterable[tuple[str, Path]]:
+    """Yield the single-file modules of a folder; a folder with __init__.py is a package, not a plugin folder."""
+    if not folder.is_dir() or (folder / "__init__.py").exists():
+        return
+    for path in sorted(folder.glob("mod_*.py")):
+        yield path.stem, path
+
+
+def _import_file(name: str, path: Path) -> object:
+    qualified = f"mim_local.{name}"
+    spec = importlib.util.spec_from_file_location(qualified, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[qualified] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[qualified]
+        raise
+    return module
+
+
+def start_order(classes: Mapping[str, type[Module[Options]]]) -> list[str]:
+    """Return the names ordered so that each comes after what it needs and after what it wants to follow.
+
+    Raises:
+        BadRequest: the needs run in a circle.
+    """
+    order: list[str] = []
+    state: dict[str, bool] = {}  # False: being visited, True: placed
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if state.get(name):
+            return
+        if name in state:
+            raise BadRequest(f"modules need each other in a circle: {' -> '.join((*path, name))}")
+        state[name] = False
+        made = classes[name]
+        for other in (*made.needs, *made.after):
+            if other in classes:
+                visit(other, (*path, name))
+        state[name] = True
+        order.append(name)
+
+    for name in classes:
+        visit(name, ())
+    return order
+
+
+class ModuleManager:
+    """Starts and stops modules on hosts, while the server runs too; stopping leaves no trace."""
+
+    def __init__(self, server: Server, catalogue: ModuleCatalogue) -> None:
+        self._server = server
+        self._catalogue = catalogue
+        self._running: dict[tuple[str, str], Module[Options]] = {}
+
+    def running(self, host: Host) -> list[str]:
+        """Return the names of the modules that run on *host*, in the order they started."""
+        return [name for host_name, name in self._running if host_name == host.name]
+
+    def find(self, host: Host, name: str) -> Module[Options] | None:
+        """Return a running module, or None."""
+        return self._running.get((host.name, name))
+
+    async def start_all(self, host: Host, sections: Mapping[str, Options]) -> None:
+        """Start the modules of a host's file sections, in the order of their needs."""
+        options = dict(sections)
+        for name in list(options):
+            for other in self._catalogue.get(name).starts:
+                options.setdefault(other, self._catalogue.get(other).Options())
+        for name in start_order({name: self._catalogue.get(name) for name in options}):
+            await self.start(host, name, options[name])
+
+    async def stop_all(self, host: Host) -> None:
+        """Stop everything on a host, last started first."""
+        for name in reversed(self.running(host)):
+            await self._stop(host, name)
+
+    async def start(self, host: Host, name: str, options: Options | None = None) -> None:
+        """Start a module on a host; its hooks, handlers, commands and features appear at once.
+
+        Raises:
+            NotFound: there is no such module.
+            Conflict: it runs already, or what it registers clashes with another.
+            MimError, Exception: whatever its start() raises. Then nothing of it stays.
+        """
+        if (host.name, name) in self._running:
+            raise Conflict(f"{name} runs already on {host.name}")
+        made = self._catalogue.get(name)
+        if made.schema is not None:
+            await self._server.database.migrate(made.schema)
+        api = ModuleApi(name, host, self._server)
+        module = made(api, options if options is not None else made.Options())
+        handlers = dict(iq_handlers_of(module))
+        clash = next((key for key in handlers if key in host.iq_handlers), None)
+        if clash is not None:
+            raise Conflict(f"{name}: another module answers IQ {clash}")
+        try:
+            await module.start()
+            host.hooks.register(module, name)
+            self._server.commands.register(_owner(host, name), tuple(commands_of(module)))
+        except BaseException:
+            await self._undo(host, name, module, api)
+            raise
+        host.iq_handlers.update(handlers)
+        host.set_features(name, made.features)
+        self._running[host.name, name] = module
+
+    async def stop(self, host: Host, name: str) -> None:
+        """Stop a module.
+
+        Raises:
+            NotFound: it does not run there.
+            Conflict: another running module needs it; the text names it.
+        """
+        if (host.name, name) not in self._running:
+            raise NotFound(f"{name} does not run on {host.name}")
+        for other in self.running(host):
+            if name in self._catalogue.get(other).needs:
+                raise Conflict(f"{name} is needed by {other}")
+        await self._stop(host, name)
+
+    async def restart(self, host: Host, name: str, options: Options | None = None) -> None:
+        """Stop a module and start it again, with other options when given, and those that need it likewise."""
+        dependents = [other for other in self.running(host) if name in self._catalogue.get(other).needs]
+        kept = {other: self._running[host.name, other].options for other in (name, *dependents)}
+        for other in reversed([name, *dependents]):
+            await self._stop(host, other)
+        for other in (name, *dependents):
+            await self.start(host, other, options if other == name and options is not None else kept[other])
+
+    async def _stop(self, host: Host, name: str) -> None:
+        module = self._running.pop((host.name, name))
+        for key, handler in iq_handlers_of(module):
+            if host.iq_handlers.get(key) == handler:
+                del host.iq_handlers[key]
+        host.set_features(name, ())
+        await self._undo(host, name, module, module.api)
+
+    async def _undo(self, host: Host, name: str, module: Module[Options], api: ModuleApi) -> None:
+        self._server.commands.unregister(_owner(host, name))
+        if host.hooks.is_registered(module):
+            host.hooks.unregister(module)
+        try:
+            await module.stop()
+        except Exception:
+            api.log.exception("module failed to stop", extra={"plugin": name})
+        await api.close()
+
+
+def _owner(host: Host, name: str) -> str:
+    return f"{host.name}/{name}"
