@@ -63,7 +63,8 @@ class StreamParser:
         self._default_ns: str | None = None
         self._failed: StreamError | None = None
         self._held = b""
-        self._stanza_bytes = 0
+        self._fed = 0
+        self._stanza_start = 0
         self._started = False
         self._parser = self._make_expat()
 
@@ -81,19 +82,17 @@ class StreamParser:
         cut = data.rfind(b">") + 1
         if cut == 0:
             self._held += data
-            if self._stanza_bytes + len(self._held) > self.limits.stanza_bytes:
-                return [self._fail(self._too_big())]
-            return []
+            return [self._fail(self._too_big())] if self._is_too_big() else []
         fed = self._held + data[:cut] if self._held else data[:cut]
         self._held = data[cut:]
         self._events = []
-        self._stanza_bytes += len(fed)
+        self._fed += len(fed)
         try:
             self._parser.Parse(fed, False)
         except expat.ExpatError:
             if self._failed is None:
                 self._events.append(self._fail(StreamError("xml-not-well-formed")))
-        if self._failed is None and self._stanza_bytes + len(self._held) > self.limits.stanza_bytes and self._stack:
+        if self._failed is None and self._is_too_big():
             self._events.append(self._fail(self._too_big()))
         return self._events
 
@@ -119,6 +118,13 @@ class StreamParser:
         if switch is not None:
             switch(False)
         return parser
+
+    def _is_too_big(self) -> bool:
+        """Tell whether what is unfinished (a stanza, or the header) has passed the limit."""
+        unfinished = len(self._held)
+        if self._stack or self._depth == 0:
+            unfinished += self._fed - self._stanza_start
+        return unfinished > self.limits.stanza_bytes
 
     def _too_big(self) -> StreamError:
         return StreamError("policy-violation", "child element too big")
@@ -170,13 +176,14 @@ class StreamParser:
         if self._depth == 1:
             header = StreamHeader(pair[0], pair[1], self._attributes(ordered), self._default_ns or "")
             self._events.append(header)
-            self._stanza_bytes = 0
             return
         if self._depth > self.limits.depth:
             self._stop(StreamError("policy-violation", "elements nested too deeply"))
         node = Element(pair[0], pair[1], self._attributes(ordered) if ordered else None)
         if self._stack:
             self._stack[-1].children.append(node)
+        else:
+            self._stanza_start = self._parser.CurrentByteIndex
         self._stack.append(node)
 
     def _end(self, _joined: str) -> None:
@@ -188,11 +195,7 @@ class StreamParser:
         if not self._stack:
             if self._parser.CurrentByteIndex - self._stanza_start > self.limits.stanza_bytes:
                 self._stop(self._too_big())
-            self._stanza_start = self._parser.CurrentByteIndex
-            self._stanza_bytes = 0
             self._events.append(node)
-
-    _stanza_start = 0
 
     def _text(self, text: str) -> None:
         if self._stack:

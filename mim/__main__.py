@@ -1,0 +1,5 @@
+"""``python -m mim`` is ``mim``."""
+
+from mim.cli import main
+
+main()

@@ -1,0 +1,130 @@
+"""The command line: run, check, modules, commands, openapi."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mim.version import NAME, VERSION
+
+if TYPE_CHECKING:
+    from mim.application import Blueprint
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    envvar="MIM_CONFIG",
+    default=Path("mongooseim.toml"),
+    show_default=True,
+    show_envvar=True,
+    help="The TOML file.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name=NAME)
+def main() -> None:
+    """mim: an XMPP chat server, configured by one TOML file and administered over REST."""
+
+
+@main.command()
+@config_option
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="MIM_DATA_DIR",
+    default=Path("data"),
+    show_default=True,
+    show_envvar=True,
+    help="Where stored data lie; made if it does not exist.",
+)
+def run(config_path: Path, data_dir: Path) -> None:
+    """Run the server in the foreground until SIGTERM or SIGINT.
+
+    SIGHUP reads the file again and starts, stops or restarts modules accordingly.
+    """
+    blueprint = _load(config_path)
+    from mim.application import run_until_signal
+
+    sys.exit(run_until_signal(blueprint, data_dir, config_path))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@config_option
+def check(file: Path | None, config_path: Path) -> None:
+    """Check a configuration FILE without starting anything; exit status 1 means it has errors."""
+    path = file or config_path
+    blueprint = _load(path)
+    for line in blueprint.summary():
+        click.echo(line)
+    click.echo(f"{path}: good")
+
+
+@main.command()
+@config_option
+def modules(config_path: Path) -> None:
+    """List the modules there are, and on which hosts the file switches them on."""
+    blueprint = _load(config_path)
+    enabled: dict[str, list[str]] = {}
+    for host, options in blueprint.config.hosts.items():
+        for name in options.modules:
+            enabled.setdefault(name, []).append(host)
+    rows = [
+        (name, ", ".join(enabled.get(name, [])) or "-", blueprint.catalogue.source_of(name))
+        for name in blueprint.catalogue.names
+    ]
+    _table(("module", "on", "from"), rows)
+
+
+@main.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print what GET /api/commands answers.")
+def commands(config_path: Path, as_json: bool) -> None:
+    """List the commands of the admin API that the file switches on."""
+    listing = asyncio.run(_load(config_path).command_listing())
+    if as_json:
+        click.echo(json.dumps(listing, indent=2))
+        return
+    _table(
+        ("method", "path", "name", "arguments", "description"),
+        [(c["method"], c["path"], c["name"], ", ".join(c["args"]) or "-", c["desc"]) for c in listing],
+    )
+
+
+@main.command()
+@config_option
+def openapi(config_path: Path) -> None:
+    """Print the OpenAPI document of the commands that the file switches on."""
+    click.echo(json.dumps(asyncio.run(_load(config_path).openapi()), indent=2))
+
+
+def _load(path: Path) -> Blueprint:
+    """Read the file; on errors print them all, one a line, and exit with status 1."""
+    from mim.application import Blueprint
+    from mim.config import ConfigErrors
+
+    try:
+        blueprint = Blueprint.read(path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""))
+    except OSError as error:
+        click.echo(f"{path}: {error.strerror or error}", err=True)
+        sys.exit(1)
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            click.echo(f"{path}: {problem}", err=True)
+        click.echo(f"{path}: {len(errors.problems)} error(s), nothing started", err=True)
+        sys.exit(1)
+    return blueprint
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
