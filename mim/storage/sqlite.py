@@ -1,0 +1,243 @@
+"""SQLite behind the Database interface: one owner thread, one line of work, group commit.
+
+What queues while one group is being committed becomes the next group: one transaction, one flush to disk, however
+many asked for it. Each submit is a savepoint of its own only when something in the group fails: then the group is
+rolled back and done again one by one, so that the others stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.dialects import sqlite as dialect_module
+
+from mim.errors import Conflict, MimError, Unavailable
+from mim.storage.api import Row, Schema, Statement, Write
+from mim.storage.migrate import apply_migrations
+
+log = logging.getLogger("mim.storage")
+
+_dialect = dialect_module.dialect(paramstyle="named")
+GROUP_LIMIT = 1000
+
+
+class _Job:
+    """One submit, read or call, with the future that waits for it."""
+
+    __slots__ = ("call", "error", "future", "read", "result", "writes")
+
+    def __init__(
+        self,
+        future: asyncio.Future[Any],
+        *,
+        writes: Sequence[tuple[str, Mapping[str, Any]]] = (),
+        read: tuple[str, Mapping[str, Any]] | None = None,
+        call: Callable[[sqlite3.Connection], Any] | None = None,
+    ) -> None:
+        self.future = future
+        self.writes = writes
+        self.read = read
+        self.call = call
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class SqliteDatabase:
+    """A database file, or one in memory when *path* is None. Use from one event loop."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._lock_file: int | None = None
+        self._connection = self._open()
+        self._thread = threading.Thread(target=self._work, name="mim-sqlite", daemon=True)
+        self._thread.start()
+
+    # --- Database ---------------------------------------------------------------------------------------------
+
+    def submit(self, *writes: Write) -> asyncio.Future[list[int]]:
+        """Queue writes as one transaction; see :class:`mim.storage.api.Database`."""
+        compiled = [_prepared(write.statement, write.parameters) for write in writes]
+        future = self._put(writes=compiled)
+        future.add_done_callback(_note_failure)
+        return future
+
+    async def fetch_all(self, statement: Statement, /, **parameters: Any) -> list[Row]:
+        """Return all rows."""
+        rows: list[Row] = await self._put(read=_prepared(statement, parameters))
+        return rows
+
+    async def fetch_one(self, statement: Statement, /, **parameters: Any) -> Row | None:
+        """Return the first row, or None."""
+        rows = await self.fetch_all(statement, **parameters)
+        return rows[0] if rows else None
+
+    async def flush(self) -> None:
+        """Return when everything submitted before is on disk."""
+        await self._put()
+
+    async def migrate(self, *schemas: Schema) -> None:
+        """Bring tables up to date."""
+        for schema in schemas:
+            await self._put(call=lambda connection, schema=schema: apply_migrations(connection, schema))
+
+    async def close(self) -> None:
+        """Flush, end the thread, let go of the file."""
+        if self._closing:
+            return
+        await self.flush()
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await self._loop.run_in_executor(None, self._thread.join)
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    # --- the loop's side --------------------------------------------------------------------------------------
+
+    def _put(self, **job: Any) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self._closing:
+            future.set_exception(Unavailable("the database is closed"))
+            return future
+        with self._wake:
+            self._queue.append(_Job(future, **job))
+            self._wake.notify()
+        return future
+
+    def _resolve(self, jobs: list[_Job]) -> None:
+        for job in jobs:
+            if job.future.done():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)
+
+    # --- the thread's side ------------------------------------------------------------------------------------
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock_file = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(self._lock_file)
+                raise Conflict(f"{self._path} is in use by another server") from None
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = sqlite3.connect(
+            ":memory:" if self._path is None else self._path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA busy_timeout = 5000")
+        return connection
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                if not self._queue:
+                    break
+                group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
+            self._run_group(group)
+            try:
+                self._loop.call_soon_threadsafe(self._resolve, group)
+            except RuntimeError:
+                log.error("the loop ended before the database", extra={"jobs": len(group)})
+        self._connection.close()
+
+    def _run_group(self, group: list[_Job]) -> None:
+        if any(job.call is not None for job in group) or not self._try_together(group):
+            for job in group:
+                self._run_alone(job)
+
+    def _try_together(self, group: list[_Job]) -> bool:
+        """Run a group as one transaction; False = something failed and nothing was done."""
+        try:
+            if any(job.writes for job in group):
+                self._connection.execute("BEGIN IMMEDIATE")
+            for job in group:
+                job.result = self._run(job)
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+            return False
+        return True
+
+    def _run_alone(self, job: _Job) -> None:
+        try:
+            if job.call is not None:
+                job.result = job.call(self._connection)
+                return
+            if job.writes:
+                self._connection.execute("BEGIN IMMEDIATE")
+            job.result = self._run(job)
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            self._roll_back()
+            job.error = Conflict(str(error))
+        except sqlite3.Error as error:
+            self._roll_back()
+            log.error("database refused", extra={"reason": str(error)})
+            job.error = Unavailable("the database does not answer")
+        except MimError as error:
+            self._roll_back()
+            job.error = error
+        except Exception as error:
+            self._roll_back()
+            log.exception("database work failed")
+            job.error = error
+
+    def _run(self, job: _Job) -> Any:
+        execute = self._connection.execute
+        if job.read is not None:
+            return execute(*job.read).fetchall()
+        return [execute(sql, parameters).rowcount for sql, parameters in job.writes]
+
+    def _roll_back(self) -> None:
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            log.exception("rollback failed")
+
+
+def _prepared(statement: Statement, parameters: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return the SQL text of a statement, and the parameters with the constants SQLAlchemy made parameters of."""
+    compiled = statement._compiled.get("sqlite")
+    if compiled is None:
+        made = statement.core.compile(dialect=_dialect)  # type: ignore[attr-defined]
+        constants = {name: value for name, value in made.params.items() if value is not None}
+        compiled = statement._compiled["sqlite"] = (str(made), constants)
+    text, constants = compiled
+    return text, {**constants, **parameters} if constants else parameters
+
+
+def _note_failure(future: asyncio.Future[Any]) -> None:
+    """Log a failed write even if nobody awaits it; asyncio would complain much later, without a name."""
+    if not future.cancelled() and future.exception() is not None:
+        log.error("write failed", extra={"reason": str(future.exception())})
