@@ -1,0 +1,1 @@
+"""Listeners: bytes in, bytes out, limits and timeouts."""

@@ -1,0 +1,1 @@
+"""XMPP negotiation as a state machine over any transport: features, TLS, SASL, bind."""

@@ -1,0 +1,450 @@
+"""A client's stream from its first byte to its end (RFC 6120 §4 to §7).
+
+Before a session is bound the input is taken piece by piece, so that a stream restart can be followed by anything in
+the same packet. After it, whole stanzas go to :class:`mim.session.inbound.Inbound`. Work that must wait (a password
+check, a binding, an IQ handler's query) stops the stream, not the server: what comes meanwhile stays in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable
+from typing import Any
+
+from mim.errors import InvalidJid, MimError
+from mim.hooks import joined
+from mim.host import Host
+from mim.session.session import Session
+from mim.stream.sasl import Negotiation, SaslFailure, Step, mechanisms_of
+from mim.stream.transport import StreamServices, StreamSettings, StreamTransport
+from mim.xmpp import ns
+from mim.xmpp.conditions import StanzaError, StreamError
+from mim.xmpp.element import Element, element, escape_attribute, serialize, serialize_stream_level
+from mim.xmpp.jid import JID, prepare_domain, prepare_resource
+from mim.xmpp.parser import Event, Limits, StreamEnd, StreamHeader, StreamParser
+from mim.xmpp.stanza import Stanza, error_of
+
+log = logging.getLogger("mim.stream")
+
+UNAUTHENTICATED_LIMITS = Limits(stanza_bytes=64 * 1024, depth=16, attributes=32, names=256)
+HARD_STANZA_BYTES = 16 * 1024 * 1024
+MAX_FAILED_LOGINS = 10
+QUEUE_LIMIT = 64
+"""First-level elements that may wait before reading stops."""
+
+
+class C2sStream:
+    """The stream of one client; also the ``Connection`` of its session."""
+
+    def __init__(self, transport: StreamTransport, settings: StreamSettings, services: StreamServices) -> None:
+        self._transport = transport
+        self._settings = settings
+        self._services = services
+        self._parser = StreamParser(UNAUTHENTICATED_LIMITS)
+        self._raw = b""
+        self._queue: deque[Event] = deque()
+        self._busy: asyncio.Future[Any] | None = None
+        self._has_header = False
+        self._is_ended = False
+        self._host: Host | None = None
+        self._domain = ""
+        self._lang = ""
+        self._account: JID | None = None
+        self._negotiation: Negotiation | None = None
+        self._failures = 0
+        self.session: Session | None = None
+
+    # --- Connection -------------------------------------------------------------------------------------------
+
+    @property
+    def peer_address(self) -> str:
+        """The client's IP address."""
+        return self._transport.peer_address
+
+    @property
+    def listener(self) -> str:
+        """The listener's name in logs."""
+        return self._settings.listener
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether TLS is on."""
+        return self._transport.is_encrypted
+
+    def send_text(self, text: str) -> None:
+        """Queue XML text for the client."""
+        if not self._is_ended:
+            self._transport.write_text(text)
+
+    def end(self, error: StreamError | None) -> None:
+        """End the stream: error (if any), closing tag, close (RFC 6120 §4.4, §4.9)."""
+        if self._is_ended:
+            return
+        if error is not None:
+            if not self._has_header:
+                self._send_header()
+            self._transport.write_text(serialize_stream_level(error.to_element(self._lang)))
+        if self._has_header:
+            self._transport.write_text("</stream:stream>")
+        self._is_ended = True
+        self._queue.clear()
+        self._raw = b""
+        self._transport.close()
+
+    # --- the transport's side ---------------------------------------------------------------------------------
+
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether the client has a session."""
+        return self.session is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        if self._is_ended:
+            return
+        if self.session is not None:
+            self._queue.extend(self._parser.feed(data))
+        else:
+            self._raw += data
+            if len(self._raw) > UNAUTHENTICATED_LIMITS.stanza_bytes:
+                self.end(StreamError("policy-violation", "child element too big"))
+                return
+        self._advance()
+
+    def connection_lost(self) -> None:
+        """The connection is gone, whoever closed it."""
+        self._is_ended = True
+        self._queue.clear()
+        self._raw = b""
+        if self.session is not None:
+            self._services.session_manager.client_left(self.session)
+
+    def shut_down(self) -> None:
+        """The server stops (RFC 6120 §4.9.3.20)."""
+        error = StreamError("system-shutdown")
+        if self.session is not None:
+            self._services.session_manager.close(self.session, error)
+        else:
+            self.end(error)
+
+    # --- input ------------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Handle what has arrived until something must wait."""
+        while self._busy is None and not self._is_ended:
+            if self._queue:
+                self._handle(self._queue.popleft())
+            elif self._raw and self.session is None:
+                cut = self._raw.find(b">") + 1 or len(self._raw)
+                piece, self._raw = self._raw[:cut], self._raw[cut:]
+                self._queue.extend(self._parser.feed(piece))
+            elif self._raw:
+                piece, self._raw = self._raw, b""
+                self._queue.extend(self._parser.feed(piece))
+            else:
+                break
+        if not self._is_ended:
+            self._transport.pause(self._busy is not None and len(self._queue) > QUEUE_LIMIT)
+
+    def _handle(self, event: Event) -> None:
+        try:
+            if isinstance(event, Element):
+                self._wait(self._element(event))
+            elif isinstance(event, StreamHeader):
+                self._header(event)
+            elif isinstance(event, StreamEnd):
+                self._client_ended()
+            else:
+                self._broken(event)
+        except StreamError as error:
+            self._fail(error)
+        except Exception:
+            log.exception("stream failed", extra={"address": self.peer_address, "listener": self.listener})
+            self._fail(StreamError("internal-server-error"))
+
+    def _wait(self, work: Awaitable[Any] | None) -> None:
+        """Stop handling input until *work* is done."""
+        if work is None:
+            return
+        future = asyncio.ensure_future(work)
+        if future.done():
+            self._finished(future)
+        else:
+            self._busy = future
+            future.add_done_callback(self._resume)
+
+    def _resume(self, future: asyncio.Future[Any]) -> None:
+        self._busy = None
+        self._finished(future)
+        self._advance()
+
+    def _finished(self, future: asyncio.Future[Any]) -> None:
+        if future.cancelled() or self.session is not None:
+            if not future.cancelled() and future.exception() is not None:
+                log.debug("stanza's work failed", extra={"reason": str(future.exception())})
+            return
+        error = future.exception()
+        if isinstance(error, StreamError):
+            self._fail(error)
+        elif error is not None:
+            log.error("negotiation failed", exc_info=error, extra={"address": self.peer_address})
+            self._fail(StreamError("internal-server-error"))
+
+    def _fail(self, error: StreamError) -> None:
+        if self.session is not None:
+            self._services.session_manager.close(self.session, error)
+        else:
+            self.end(error)
+
+    def _broken(self, error: StreamError) -> None:
+        if self._settings.hide_service_name and not self._has_header:
+            self._is_ended = True
+            self._transport.close()
+        else:
+            self._fail(error)
+
+    def _client_ended(self) -> None:
+        if self.session is not None:
+            self._services.session_manager.client_left(self.session)
+        self.end(None)
+
+    # --- the stream itself ------------------------------------------------------------------------------------
+
+    def _header(self, header: StreamHeader) -> None:
+        self._lang = header.attrs.get("xml:lang", "")
+        try:
+            domain = prepare_domain(header.attrs.get("to", ""))
+        except InvalidJid:
+            domain = ""
+        host = self._services.hosts.find(domain)
+        if self._account is not None and domain != self._domain:
+            raise StreamError("improper-addressing")
+        if host is not None:
+            self._host, self._domain = host, domain
+        self._send_header()
+        if header.ns != ns.STREAMS or header.name != "stream" or header.content_ns != ns.CLIENT:
+            raise StreamError("invalid-namespace")
+        if host is None:
+            raise StreamError("host-unknown")
+        if not _is_version_1(header.attrs.get("version", "")):
+            raise StreamError("unsupported-version")
+        self._send_features(host)
+
+    def _send_header(self) -> None:
+        self._has_header = True
+        sender = escape_attribute(self._domain or self._settings.default_domain)
+        self._transport.write_text(
+            "<?xml version='1.0'?>"
+            f"<stream:stream xmlns='{ns.CLIENT}' xmlns:stream='{ns.STREAMS}' id='{secrets.token_hex(8)}'"
+            f" from='{sender}' version='1.0' xml:lang='en'>"
+        )
+
+    def _restart(self) -> None:
+        """Expect a new header (RFC 6120 §4.3.3)."""
+        limits = UNAUTHENTICATED_LIMITS
+        if self._account is not None:
+            size = self._settings.max_stanza_bytes
+            limits = Limits(stanza_bytes=HARD_STANZA_BYTES if size is None else size)
+        self._parser = StreamParser(limits)
+        self._has_header = False
+
+    def _send_features(self, host: Host) -> None:
+        features = element(ns.STREAMS, "features")
+        add = features.children.append
+        hooked = joined(host.hooks.stream_features, self._account is not None)
+        if self._account is not None:
+            add(element(ns.BIND, "bind"))
+            add(element(ns.SESSION, "session", element(ns.SESSION, "optional")))
+            features.children.extend(hooked)
+        elif self._tls_is_due:
+            add(element(ns.TLS, "starttls", element(ns.TLS, "required")))
+        else:
+            if self._settings.tls_mode == "starttls" and not self.is_encrypted:
+                add(element(ns.TLS, "starttls"))
+            names = mechanisms_of(host, self._transport.channel_bindings())
+            if names:
+                add(element(ns.SASL, "mechanisms", [element(ns.SASL, "mechanism", name) for name in names]))
+            features.children.extend(hooked)
+        self._transport.write_text(serialize_stream_level(features))
+
+    @property
+    def _tls_is_due(self) -> bool:
+        return self._settings.tls_mode == "starttls_required" and not self.is_encrypted
+
+    # --- elements ---------------------------------------------------------------------------------------------
+
+    def _element(self, node: Element) -> Awaitable[Any] | None:
+        if self.session is not None:
+            if node.ns == ns.CLIENT and node.name == "iq" and node.has_namespace(ns.SESSION):
+                self._answer_session_iq(node)
+                return None
+            return self._services.inbound.handle(self.session, node)
+        if node.ns == ns.TLS:
+            return self._starttls(node)
+        if node.ns == ns.SASL:
+            return self._sasl(node)
+        if node.ns != ns.CLIENT:
+            raise StreamError("unsupported-stanza-type")
+        if self._account is None:
+            return self._unauthenticated(node)
+        bind = node.find(ns.BIND, "bind")
+        if node.name == "iq" and node.get("type") == "set" and bind is not None:
+            return self._bind(node, bind)
+        if node.name == "iq" and node.get("type") in ("get", "set"):
+            self._refuse(node, StanzaError("service-unavailable", "bind a resource first", type="cancel"))
+            return None
+        raise StreamError("not-authorized", "bind a resource first")
+
+    # --- TLS --------------------------------------------------------------------------------------------------
+
+    def _starttls(self, node: Element) -> Awaitable[Any] | None:
+        wanted = self._settings.tls_mode in ("starttls", "starttls_required") and not self.is_encrypted
+        if node.name != "starttls" or not wanted or self._account is not None:
+            self._transport.write_text(f"<failure xmlns='{ns.TLS}'/>")
+            self.end(None)
+            return None
+        self._transport.write_text(f"<proceed xmlns='{ns.TLS}'/>")
+        self._raw = b""  # whatever was sent in clear before the handshake is nobody's (CVE-2011-0411)
+        self._queue.clear()
+        return self._upgrade()
+
+    async def _upgrade(self) -> None:
+        try:
+            await self._transport.start_tls()
+        except (OSError, asyncio.TimeoutError) as error:
+            log.info("TLS handshake failed", extra={"address": self.peer_address, "reason": str(error)})
+            self._is_ended = True
+            self._transport.close()
+            return
+        self._host = None
+        self._domain = ""
+        self._restart()
+
+    # --- SASL -------------------------------------------------------------------------------------------------
+
+    def _sasl(self, node: Element) -> Awaitable[Any] | None:
+        host = self._host
+        if host is None:
+            raise StreamError("not-authorized")
+        if self._tls_is_due:
+            raise StreamError("policy-violation", "Use of STARTTLS required")
+        if self._account is not None:
+            raise StreamError("policy-violation", "authenticated already")
+        if node.name == "abort":
+            self._negotiation = None
+            self._sasl_failed(SaslFailure("aborted"), counts=False)
+            return None
+        try:
+            if node.name == "auth":
+                bindings = self._transport.channel_bindings()
+                self._negotiation = Negotiation(
+                    node.get("mechanism"), host, self._domain, self._services.accounts, bindings
+                )
+            elif node.name != "response" or self._negotiation is None:
+                raise SaslFailure("malformed-request")
+        except SaslFailure as failure:
+            self._sasl_failed(failure)
+            return None
+        return self._sasl_step(self._negotiation, node.text)
+
+    async def _sasl_step(self, negotiation: Negotiation, text: str) -> None:
+        try:
+            step: Step = await negotiation.step(text)
+        except SaslFailure as failure:
+            self._sasl_failed(failure)
+            return
+        except MimError:
+            self._sasl_failed(SaslFailure("temporary-auth-failure"), counts=False)
+            return
+        if step.account is not None:
+            self._account = step.account
+            self._negotiation = None
+        self.send_text(serialize(step.to_element()))
+        if step.account is not None:
+            self._restart()
+
+    def _sasl_failed(self, failure: SaslFailure, *, counts: bool = True) -> None:
+        self._negotiation = None
+        self._failures += counts
+        log.info("login refused", extra={"address": self.peer_address, "condition": failure.condition})
+        self.send_text(serialize(failure.to_element()))
+        if self._failures >= MAX_FAILED_LOGINS:
+            raise StreamError("policy-violation", "too many failed logins")
+
+    # --- before login, and bind -------------------------------------------------------------------------------
+
+    def _unauthenticated(self, node: Element) -> Awaitable[Any] | None:
+        """IQs before login: registration, if a module does it; everything else is refused or dropped."""
+        host = self._host
+        if node.name != "iq" or host is None or node.get("type") not in ("get", "set"):
+            return None
+        if not self._tls_is_due:
+            asked = Stanza("iq", dict(node.attrs), node.children, to=JID("", self._domain))
+            asked.attrs.pop("from", None)
+            for question in host.hooks.unauthenticated_iq:
+                answer = question(asked, self.peer_address)
+                if answer is not None:
+                    return self._answer_unauthenticated(asked, answer)
+        self._refuse(node, StanzaError("service-unavailable", "Forbidden unauthenticated stanza"))
+        return None
+
+    async def _answer_unauthenticated(self, asked: Stanza, answer: Awaitable[Element | None]) -> None:
+        try:
+            payload = await answer
+        except StanzaError as error:
+            self._refuse(asked, error)
+        except MimError as error:
+            self._refuse(asked, StanzaError.from_refusal(error))
+        except Exception:
+            log.exception("IQ before login failed")
+            self._refuse(asked, StanzaError("internal-server-error"))
+        else:
+            result = element(ns.CLIENT, "iq", payload, type="result", id=asked.id, from_=self._domain)
+            self.send_text(serialize(result))
+
+    async def _bind(self, node: Element, bind: Element) -> None:
+        host, account = self._host, self._account
+        assert host is not None
+        assert account is not None
+        try:
+            resource = prepare_resource(bind.child_text(ns.BIND, "resource") or "")
+        except InvalidJid:
+            self._refuse(node, StanzaError("bad-request", "not a resource"))
+            return
+        if host.config.access_value(self._settings.access, account) != "allow":
+            self._refuse(node, StanzaError("not-allowed"))
+            return
+        manager = self._services.session_manager
+        try:
+            session = await manager.open(host, account, resource, self, self._lang)
+        except MimError:
+            self._refuse(node, StanzaError("internal-server-error"))
+            return
+        if self._is_ended:  # the client went away while its session was being loaded
+            manager.client_left(session)
+            return
+        self.session = session
+        bound = element(ns.BIND, "bind", element(ns.BIND, "jid", str(session.jid)))
+        self.send_text(serialize(element(ns.CLIENT, "iq", bound, type="result", id=node.get("id") or None)))
+
+    def _answer_session_iq(self, node: Element) -> None:
+        """RFC 3921's session establishment: done at bind, so there is nothing to do (RFC 6121 §1.4)."""
+        self.send_text(serialize(element(ns.CLIENT, "iq", type="result", id=node.get("id") or None)))
+
+    def _refuse(self, node: Element, error: StanzaError) -> None:
+        attrs = {key: value for key, value in node.attrs.items() if key not in ("from", "to")}
+        reply = error_of(Stanza(node.name, attrs, node.children), error)
+        if reply is not None:
+            if self._domain:
+                reply.attrs["from"] = self._domain
+            self.send_text(reply.to_text())
+
+
+def _is_version_1(text: str) -> bool:
+    major, dot, minor = text.partition(".")
+    return bool(dot) and major.isdigit() and minor.isdigit() and int(major[:4]) >= 1
+
+

@@ -1,0 +1,63 @@
+"""What a stream needs of the bytes below it, and what it is told about the server around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mim.accounts import Accounts
+    from mim.host import Hosts
+    from mim.session.inbound import Inbound
+    from mim.session.manager import SessionManager
+
+
+class StreamTransport(Protocol):
+    """The connection below a stream."""
+
+    peer_address: str
+    is_encrypted: bool
+
+    def write_text(self, text: str) -> None:
+        """Queue text for the peer; written once per turn of the loop."""
+        ...
+
+    def close(self) -> None:
+        """Write what is queued and close."""
+        ...
+
+    def pause(self, paused: bool) -> None:
+        """Stop or go on reading."""
+        ...
+
+    async def start_tls(self) -> None:
+        """Do the TLS handshake; raise OSError when it fails."""
+        ...
+
+    def channel_bindings(self) -> Mapping[str, bytes]:
+        """Return the channel bindings of the TLS connection by name (RFC 5056); empty without TLS."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """What the listener's options and the general ones mean for its streams. Sizes in bytes."""
+
+    listener: str
+    access: str = "all"
+    max_stanza_bytes: int | None = None
+    tls_mode: str = ""
+    """Empty (none), "tls", "starttls" or "starttls_required"."""
+    default_domain: str = "localhost"
+    hide_service_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamServices:
+    """The parts of the server a stream works with."""
+
+    hosts: Hosts
+    accounts: Accounts
+    session_manager: SessionManager
+    inbound: Inbound
