@@ -6,10 +6,13 @@ A module that offers one calls ``api.provide(RosterView, self)`` when it starts;
 from __future__ import annotations
 
 from asyncio import Future
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from mim.storage.api import Write
+from mim.xmpp.element import Element
 from mim.xmpp.jid import JID
 from mim.xmpp.stanza import Stanza
 
@@ -73,6 +76,53 @@ class ArchiveView(Protocol):
 
         *with_*: bare matches every resource, full only that one. *not_after_us*: microseconds since 1970, inclusive.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoomReader:
+    """Who asks a room's archive, as the room service found him entitled: it checks access before it asks."""
+
+    jid: JID
+    """His real JID."""
+    sees_jids: bool
+    """He is shown the authors' real JIDs (non-anonymous room, moderator)."""
+    is_owner: bool
+    """He may set the archive's preferences."""
+
+
+class RoomArchive(Protocol):
+    """The archives of a host's rooms (XEP-0313, XEP-0045), offered by the archive module to room services."""
+
+    features: tuple[str, ...]
+    """Disco features that a room and its service announce."""
+
+    def serves(self, service: str) -> bool:
+        """Tell whether rooms of this service domain (``muclight.localhost``) are archived."""
+        ...
+
+    def record(self, stanza: Stanza, room: JID, author: JID) -> Stanza:
+        """Archive a groupchat message on its way to the occupants, if it is of the kind that is archived.
+
+        *stanza* comes from the occupant's JID, *author* is his real one. Returned is the stanza to send: with its
+        ``<stanza-id/>`` when it was archived. The write is among ``stanza.trail.promises``.
+        """
+        ...
+
+    def answers(self, payload: Element) -> bool:
+        """Tell whether an IQ's payload is a question to the archive."""
+        ...
+
+    async def answer(self, iq: Stanza, room: JID, reader: RoomReader) -> Element | None:
+        """Send the result messages of a query and return the IQ result's payload.
+
+        Raises:
+            StanzaError: the query is malformed, or names something that is not there.
+        """
+        ...
+
+    def removal(self, room: JID) -> Iterable[Write]:
+        """Return the writes that remove a room's archive."""
         ...
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import click
 from mim.version import NAME, VERSION
 
 if TYPE_CHECKING:
-    from mim.application import Blueprint
+    from mim.blueprint import Blueprint
 
 config_option = click.option(
     "--config",
@@ -45,15 +46,18 @@ def main() -> None:
     show_envvar=True,
     help="Where stored data lie; made if it does not exist.",
 )
-def run(config_path: Path, data_dir: Path) -> None:
+@click.option("--ephemeral", is_flag=True, help="Keep everything in memory; nothing is left when the server ends.")
+@click.option("--print-ports-json", is_flag=True, help="When ready, print the open ports as one line of JSON.")
+def run(config_path: Path, data_dir: Path, ephemeral: bool, print_ports_json: bool) -> None:
     """Run the server in the foreground until SIGTERM or SIGINT.
 
     SIGHUP reads the file again and starts, stops or restarts modules accordingly.
     """
     blueprint = _load(config_path)
-    from mim.application import run_until_signal
+    from mim.run import run_until_signal
 
-    sys.exit(run_until_signal(blueprint, data_dir, config_path))
+    kept = None if ephemeral else data_dir
+    sys.exit(run_until_signal(blueprint, kept, config_path, print_ports=print_ports_json))
 
 
 @main.command()
@@ -108,7 +112,7 @@ def openapi(config_path: Path) -> None:
 
 def _load(path: Path) -> Blueprint:
     """Read the file; on errors print them all, one a line, and exit with status 1."""
-    from mim.application import Blueprint
+    from mim.blueprint import Blueprint
     from mim.config import ConfigErrors
 
     try:
@@ -124,7 +128,7 @@ def _load(path: Path) -> Blueprint:
     return blueprint
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

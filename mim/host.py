@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mim.hooks import HookTable
 from mim.xmpp.element import Element
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-IqAnswer = Union[Element, None, Awaitable[Union[Element, None]]]
+IqAnswer = Element | Awaitable[Element | None] | None
 IqHandler = Callable[[Stanza], IqAnswer]
 
 # To whom an IQ is addressed: "server" = the domain itself, "account" = a bare JID, answered on the user's behalf.

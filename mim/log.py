@@ -72,8 +72,8 @@ def start_logging(level: str, stream: TextIO | None = None) -> Callable[[], None
     output = logging.StreamHandler(stream or sys.stderr)
     output.setFormatter(LogfmtFormatter())
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    handler = _KeepTraceback(records)  # type: ignore[arg-type]
-    listener = logging.handlers.QueueListener(records, output)  # type: ignore[arg-type]
+    handler = _KeepTraceback(records)
+    listener = logging.handlers.QueueListener(records, output)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(LEVELS[level])

@@ -30,7 +30,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from mim.capabilities import ArchivedMessage, ArchiveView, Contact, RosterView
+from mim.capabilities import ArchivedMessage, ArchiveView, Contact, RoomArchive, RoomReader, RosterView
 from mim.clock import Clock, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mim.session.table import SessionTable
 
 __all__ = [
+    "JID",
     "NO_REPLY",
     "SUBSCRIPTION_TYPES",
     "ArchiveView",
@@ -61,10 +62,11 @@ __all__ = [
     "Contact",
     "Element",
     "FanOut",
-    "JID",
     "Module",
     "ModuleApi",
     "Options",
+    "RoomArchive",
+    "RoomReader",
     "RosterView",
     "Schema",
     "Session",

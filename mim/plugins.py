@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import mim_plugins
+
 from mim.commands.model import commands_of
 from mim.config import Options
 from mim.errors import BadRequest, Conflict, MimError, NotFound
@@ -162,12 +163,21 @@ class ModuleManager:
 
     async def start_all(self, host: Host, sections: Mapping[str, Options]) -> None:
         """Start the modules of a host's file sections, in the order of their needs."""
+        options = self.with_automatic_starts(sections)
+        for name in self.in_order(options):
+            await self.start(host, name, options[name])
+
+    def with_automatic_starts(self, sections: Mapping[str, Options]) -> dict[str, Options]:
+        """Return the sections together with those of the modules that they start (contract/modules)."""
         options = dict(sections)
         for name in list(options):
             for other in self._catalogue.get(name).starts:
                 options.setdefault(other, self._catalogue.get(other).Options())
-        for name in start_order({name: self._catalogue.get(name) for name in options}):
-            await self.start(host, name, options[name])
+        return options
+
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """Return the names in the order to start them."""
+        return start_order({name: self._catalogue.get(name) for name in names})
 
     async def stop_all(self, host: Host) -> None:
         """Stop everything on a host, last started first."""
@@ -217,6 +227,14 @@ class ModuleManager:
             if name in self._catalogue.get(other).needs:
                 raise Conflict(f"{name} is needed by {other}")
         await self._stop(host, name)
+
+    async def stop_with_dependents(self, host: Host, name: str) -> None:
+        """Stop a module and, before it, every running one that needs it; nothing happens when it does not run."""
+        for other in reversed(self.running(host)):
+            if name in self._catalogue.get(other).needs:
+                await self.stop_with_dependents(host, other)
+        if (host.name, name) in self._running:
+            await self._stop(host, name)
 
     async def restart(self, host: Host, name: str, options: Options | None = None) -> None:
         """Stop a module and start it again, with other options when given, and those that need it likewise."""

@@ -16,7 +16,7 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from mim.clock import Clock
@@ -28,7 +28,7 @@ from mim.session.table import SessionTable
 from mim.xmpp.conditions import StanzaError
 from mim.xmpp.element import Element
 from mim.xmpp.jid import JID
-from mim.xmpp.stanza import IQ_TYPES, Stanza, error_of, result_of
+from mim.xmpp.stanza import IQ_TYPES, FanOut, Stanza, error_of, result_of
 
 log = logging.getLogger("mim.router")
 
@@ -129,6 +129,50 @@ class Router:
         for session in self.sessions.available(account):
             session.send(stanza.replace(to=session.jid))
 
+    def fan_out(self, stanza: Stanza, recipients: Iterable[JID]) -> None:
+        """Deliver one stanza to many full or bare JIDs, as :meth:`route` would each, serialised once.
+
+        The stanza's own ``to`` does not matter. What a recipient's host changes on the way, or cannot deliver to a
+        session here, goes the ordinary way.
+        """
+        shared: FanOut | None = None
+        for recipient in recipients:
+            host = self.hosts.find(recipient.domain)
+            session = self.sessions.find(recipient) if host is not None and recipient.resource else None
+            if session is None or host is None or host.hooks.filter_delivered:
+                self.route(stanza.replace(to=recipient))
+                continue
+            if host.hooks.filter_received or host.hooks.message_delivered:
+                copy = stanza.replace(to=recipient)
+                try:
+                    arrived = self._received(copy, host, recipient.bare)
+                except StanzaError as error:
+                    self.refuse(copy, error)
+                    continue
+                if arrived is None:
+                    continue
+                if arrived is not copy:
+                    session.send(arrived)
+                else:
+                    shared = shared or FanOut(stanza)
+                    session.send_text(shared.to_text(recipient))
+                if arrived.name == "message":
+                    for told in host.hooks.message_delivered:
+                        told(arrived, recipient.bare, [session])
+            else:
+                shared = shared or FanOut(stanza)
+                session.send_text(shared.to_text(recipient))
+
+    @staticmethod
+    def _received(stanza: Stanza, host: Host, account: JID) -> Stanza | None:
+        """Return what the recipient's host makes of a stanza; None when it drops it."""
+        for function in host.hooks.filter_received:
+            filtered = function(stanza, account)
+            if filtered is None:
+                return None
+            stanza = filtered
+        return stanza
+
     # --- routing ----------------------------------------------------------------------------------------------
 
     def _route(self, stanza: Stanza) -> None:
@@ -198,11 +242,10 @@ class Router:
                 stanza.trail.notes["router.turn"].set_result(None)
 
     def _message_to_account(self, stanza: Stanza, host: Host, account: JID) -> None:
-        for function in host.hooks.filter_received:
-            filtered = function(stanza, account)
-            if filtered is None:
-                return
-            stanza = filtered
+        arrived = self._received(stanza, host, account)
+        if arrived is None:
+            return
+        stanza = arrived
         to = stanza.to_jid
         session = self.sessions.find(to) if to.resource else None
         # RFC 6121 §8.5.3.2: a full JID that is not connected is treated as the bare one, `to` unchanged.
@@ -232,11 +275,10 @@ class Router:
         if not to.local:
             return  # presence to the server itself: nobody is watching
         account = to.bare
-        for function in host.hooks.filter_received:
-            filtered = function(stanza, account)
-            if filtered is None:
-                return
-            stanza = filtered
+        arrived = self._received(stanza, host, account)
+        if arrived is None:
+            return
+        stanza = arrived
         if kind in SUBSCRIPTION_TYPES:
             bare = stanza.replace(sender=stanza.from_jid.bare, to=account)
             for question in host.hooks.presence_subscription_received:
@@ -259,11 +301,10 @@ class Router:
         if kind not in IQ_TYPES:
             raise StanzaError("bad-request", f"{kind!r} is no IQ type")
         if to.local:
-            for function in host.hooks.filter_received:
-                filtered = function(stanza, to.bare)
-                if filtered is None:
-                    return
-                stanza = filtered
+            arrived = self._received(stanza, host, to.bare)
+            if arrived is None:
+                return
+            stanza = arrived
         if to.local and to.resource:
             session = self.sessions.find(to)
             if session is not None:

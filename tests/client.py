@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -233,10 +234,8 @@ class Client:
             self._writer.close()
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
-            try:
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await self._writer.wait_closed()
-            except (ConnectionError, ssl.SSLError):
-                pass
 
     async def drop(self) -> None:
         """Lose the connection without a word."""

@@ -174,7 +174,8 @@ def _argument(parameter: inspect.Parameter, hint: Any, declaration: _Declaration
     try:
         kind = TYPE_NAMES[hint]
     except (KeyError, TypeError):
-        raise TypeError(f"command {declaration.name}: {name} is a {typing.cast(Any, hint)}, which has no name") from None
+        kind_of = typing.cast(Any, hint)
+        raise TypeError(f"command {declaration.name}: {name} is a {kind_of}, which has no name") from None
     optional = parameter.default is not inspect.Parameter.empty
     return Argument(
         name, kind, optional, parameter.default if optional else None, xml_text=name in declaration.xml_text

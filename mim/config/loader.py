@@ -52,7 +52,7 @@ class HostConfig:
     auth: Auth
     modules: dict[str, Options]
 
-    def access_value(self, rule: str, jid: JID) -> str | int | None:  # noqa: ARG002 - rules of the file come with [access]
+    def access_value(self, rule: str, jid: JID) -> str | int | None:
         """Return the value an access rule gives for *jid*; None when the rule is not defined."""
         return {"all": "allow", "none": "deny"}.get(rule)
 
@@ -69,11 +69,15 @@ class Config:
 
 # Modules of the contract that this version does not have; a file that names one is refused, not half obeyed.
 PLANNED = frozenset(
-    """mod_adhoc mod_amp mod_auth_token mod_blocking mod_bosh mod_cache_users mod_caps mod_carboncopy mod_csi
-    mod_domain_isolation mod_event_pusher mod_extdisco mod_global_distrib mod_http_upload mod_inbox
-    mod_inbox_commands mod_jingle_sip mod_keystore mod_muc mod_muc_commands mod_muc_light mod_muc_light_commands
-    mod_muc_log mod_offline_chatmarkers mod_offline_stub mod_privacy mod_pubsub mod_push_service_mongoosepush
-    mod_shared_roster_ldap mod_sic mod_smart_markers mod_stream_management""".split()
+    {
+        "mod_adhoc", "mod_amp", "mod_auth_token", "mod_blocking", "mod_bosh", "mod_cache_users", "mod_caps",
+        "mod_carboncopy", "mod_csi", "mod_domain_isolation", "mod_event_pusher", "mod_extdisco",
+        "mod_global_distrib", "mod_http_upload", "mod_inbox", "mod_inbox_commands", "mod_jingle_sip",
+        "mod_keystore", "mod_muc", "mod_muc_commands", "mod_muc_light", "mod_muc_light_commands", "mod_muc_log",
+        "mod_offline_chatmarkers", "mod_offline_stub", "mod_privacy", "mod_pubsub",
+        "mod_push_service_mongoosepush", "mod_shared_roster_ldap", "mod_sic", "mod_smart_markers",
+        "mod_stream_management",
+    }
 )
 
 
@@ -143,7 +147,8 @@ def _unknown_module(name: str, section: Any, modules: Modules) -> Problem:
     if name in PLANNED:
         return Problem(path, shown(section), "is not available in this version")
     known = {*modules.names, *PLANNED}
-    return Problem(path, shown(section), f"no such module; there are {names_listed(modules.names)}", nearest(name, known))
+    allowed = f"no such module; there are {names_listed(modules.names)}"
+    return Problem(path, shown(section), allowed, nearest(name, known))
 
 
 def _rules(top: Top) -> Iterable[Problem]:

@@ -39,7 +39,8 @@ def option(
 ) -> Any:
     """Declare an option: its default (none = required), bounds, unit, tier, and the line of manual that goes with it.
 
-    *tier*: "A" works, "B" is accepted and will work later, "C" is accepted and has no effect. *secret*: shown as ``***``.
+    *tier*: "A" works, "B" is accepted and will work later, "C" is accepted and has no effect. *secret*: shown as
+    ``***``.
     """
     return Field(
         default,

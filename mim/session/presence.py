@@ -65,12 +65,12 @@ class Presences:
             session.hold()
             try:
                 await notify_async(session.host.hooks.session_ready, session)
-            finally:
                 if session.is_over:
                     return
                 self._broadcast(session, stanza, ahead=True)
                 if first:
                     self._initial(session)
+            finally:
                 session.release()
         else:
             self._broadcast(session, stanza)

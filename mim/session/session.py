@@ -16,11 +16,20 @@ if TYPE_CHECKING:
 class Connection(Protocol):
     """What a session asks of the stream it is bound to."""
 
-    peer_address: str
-    """The client's IP address as text."""
-    listener: str
-    """The listener's name in logs, e.g. ``c2s:5222``."""
-    is_encrypted: bool
+    @property
+    def peer_address(self) -> str:
+        """The client's IP address as text."""
+        ...
+
+    @property
+    def listener(self) -> str:
+        """The listener's name in logs, e.g. ``c2s:5222``."""
+        ...
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether TLS is on."""
+        ...
 
     def send_text(self, text: str) -> None:
         """Queue XML text for the client; never blocks, and does nothing once the stream has ended."""

@@ -314,7 +314,7 @@ class C2sStream:
     async def _upgrade(self) -> None:
         try:
             await self._transport.start_tls()
-        except (OSError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OSError) as error:
             log.info("TLS handshake failed", extra={"address": self.peer_address, "reason": str(error)})
             self._is_ended = True
             self._transport.close()

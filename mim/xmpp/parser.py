@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Union
 from xml.parsers import expat
 
 from mim.xmpp.conditions import StreamError
@@ -45,7 +44,7 @@ class StreamEnd:
     __slots__ = ()
 
 
-Event = Union[Element, StreamHeader, StreamEnd, StreamError]
+Event = Element | StreamHeader | StreamEnd | StreamError
 
 
 class StreamParser:

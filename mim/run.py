@@ -1,0 +1,133 @@
+"""The server in the foreground: signals, the ready line, the reload, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mim.application import Application
+from mim.blueprint import Blueprint
+from mim.config import ConfigErrors
+from mim.errors import MimError
+from mim.log import LEVELS, start_logging
+from mim.version import NAME, VERSION
+
+log = logging.getLogger("mim")
+
+GRACE_SECONDS = 10.0
+"""What SIGTERM leaves for telling the clients and flushing the store."""
+
+
+def run_until_signal(
+    blueprint: Blueprint, data_dir: Path | None, config_path: Path, *, print_ports: bool = False
+) -> int:
+    """Run the server until SIGTERM or SIGINT and return the exit status.
+
+    *print_ports*: the ready line is a JSON object with the ports, for programs that started us.
+    """
+    end_logging = start_logging(blueprint.config.general.loglevel)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_main(Application(blueprint, data_dir), config_path, print_ports))
+    finally:
+        end_logging()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _main(application: Application, config_path: Path, print_ports: bool) -> int:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(1)  # asked twice: somebody is in a hurry
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    reloading: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(_reload(application, config_path))
+        reloading.add(task)
+        task.add_done_callback(reloading.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        await application.start()
+    except (MimError, OSError) as error:
+        reason = error.text if isinstance(error, MimError) else error.strerror or str(error)
+        sys.stderr.write(f"{NAME}: {reason}\n")
+        return 1
+    except Exception:
+        log.exception("the server does not start")
+        sys.stderr.write(f"{NAME}: the server does not start; the log says why\n")
+        return 1
+    _say(json.dumps(ports_of(application)) if print_ports else ready_line(application))
+    await stopping.wait()
+    log.log(LEVELS["notice"], "stopping")
+    try:
+        async with asyncio.timeout(GRACE_SECONDS):
+            await application.stop()
+    except TimeoutError:
+        log.error("not everything ended within the grace period")
+        return 1
+    return 0
+
+
+async def _reload(application: Application, config_path: Path) -> None:
+    try:
+        blueprint = Blueprint.read(config_path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""))
+        waiting = await application.reload(blueprint)
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            log.error("reload refused", extra={"problem": str(problem)})
+    except (MimError, OSError) as error:
+        log.error("reload failed", extra={"reason": str(error)})
+    except Exception:
+        log.exception("reload failed")
+    else:
+        logging.getLogger().setLevel(LEVELS[blueprint.config.general.loglevel])
+        log.log(LEVELS["notice"], "reloaded", extra={"needs_restart": ", ".join(waiting) or "-"})
+
+
+def ready_line(application: Application) -> str:
+    """Return the line that tells people what listens where and what runs."""
+    parts = []
+    for listener in application.c2s:
+        settings = listener.options.settings
+        parts.append(f"c2s {listener.options.address}:{listener.port} ({settings.tls_mode or 'no TLS'})")
+    for http in application.http:
+        parts.append(f"{http.scheme} {http.address}:{http.port} ({', '.join(http.paths) or 'no handlers'})")
+    hosts = [
+        f"{host.name} [{', '.join(application.modules.running(host)) or 'no modules'}]"
+        for host in application.server.hosts
+    ]
+    return f"{NAME} {VERSION} is ready: {'; '.join([*parts, *hosts])}"
+
+
+def ports_of(application: Application) -> dict[str, Any]:
+    """Return the open ports, in the order of the file."""
+    return {
+        "c2s": [listener.port for listener in application.c2s],
+        "http": [listener.port for listener in application.http],
+    }
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

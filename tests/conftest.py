@@ -1,0 +1,49 @@
+"""Fixtures of all tests: ``serve`` starts servers in this process, ``spawn_server`` in a process of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import Server, ServerProcess, config
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[..., Awaitable[Server]]]:
+    """Start a server: ``await serve(modules="[modules.mod_ping]")``; the arguments are those of ``config``.
+
+    ``data_dir`` (default: in memory), ``folders`` (of plugins) and ``text`` (a whole file) come on top.
+    """
+    started: list[Server] = []
+
+    async def start(
+        modules: str = "", *, text: str | None = None, data_dir: Path | None = None, folders: Any = (), **more: Any
+    ) -> Server:
+        server = Server(text if text is not None else config(modules, **more), data_dir, folders)
+        await server.start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        await server.stop()
+
+
+@pytest.fixture
+async def spawn_server(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[ServerProcess]]]:
+    """Start a server process on the test's folder; starting it again finds the same data."""
+    started: list[ServerProcess] = []
+
+    async def start(
+        modules: str = "", *arguments: str, text: str | None = None, env: dict[str, str] | None = None, **more: Any
+    ) -> ServerProcess:
+        process = ServerProcess(text if text is not None else config(modules, **more), tmp_path, *arguments, env=env)
+        started.append(process)
+        return await process.start()
+
+    yield start
+    for process in started:
+        await process.stop()
