@@ -52,6 +52,13 @@ class Client:
         self._pump = asyncio.create_task(self._read())
         return self
 
+    @property
+    def ssl_object(self) -> ssl.SSLObject:
+        """The TLS layer, for channel bindings."""
+        made = self._writer.get_extra_info("ssl_object")
+        assert isinstance(made, ssl.SSLObject)
+        return made
+
     def _restart(self) -> None:
         self._parser = StreamParser()
 

@@ -59,6 +59,7 @@ def config(
     admin: str | None = 'host = "_"\npath = "/api"',
     general: str = "",
     auth: str = "",
+    iterations: int = 16,
     more: str = "",
 ) -> str:
     """Return a TOML text with a c2s listener and, unless *admin* is None, an HTTP one, on ports the system picks.
@@ -87,7 +88,7 @@ def config(
 {auth}
   [auth.password]
     hash = ["sha", "sha256"]
-    scram_iterations = 16
+    scram_iterations = {iterations}
   [auth.internal]
 [[listen.c2s]]
   port = 0
@@ -200,8 +201,12 @@ class Server:
             await self.register(user, domain=domain)
         client = Client(self.port, domain)
         await client.connect()
-        self._clients.append(client)
+        self.keep(client)
         return await client.login(user, PASSWORD, resource, **more)
+
+    def keep(self, client: Client) -> None:
+        """Close a client that a test has made itself when the server stops."""
+        self._clients.append(client)
 
     async def online(
         self, user: str, resource: str | None = "r1", *, priority: int | None = None, domain: str = "localhost"
