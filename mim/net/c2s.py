@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from mim.stream.c2s import C2sStream
 from mim.stream.transport import StreamServices, StreamSettings
@@ -57,11 +58,10 @@ class C2sConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected (or, after STARTTLS, its TLS transport is there)."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not derive from asyncio's
         if self._is_upgrading:
             return
-        peer = transport.get_extra_info("peername")
+        peer = self._transport.get_extra_info("peername")
         self.peer_address = peer[0] if peer else ""
         self.is_encrypted = self._options.settings.tls_mode == "tls"
         self._listener.connections.add(self)
