@@ -11,7 +11,7 @@ CONFIG ?= mongooseim.toml
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types docs docs-serve format lock browser clean
+.PHONY: help run test check bench lint types docs docs-serve format lock browser clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ docs: $(VENV)/dev.stamp ## Build the documents into site/ and check their links
 
 docs-serve: $(VENV)/dev.stamp ## Show the documents while they are written
 	$(BIN)/mkdocs serve
+
+bench: $(VENV)/dev.stamp ## Measure mim beside the ejabberd and Prosody that are installed (ARGS="--quick")
+	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/bin/python ## Lock the newest allowed versions of all dependencies
 	@$(PIP) install uv
