@@ -19,6 +19,7 @@ from mim.clock import Clock
 from mim.commands.listing import listing
 from mim.commands.registry import CommandRegistry
 from mim.config import Config, Options
+from mim.config.sections import AdminApi as AdminSection
 from mim.config.sections import C2sListener as C2sSection
 from mim.config.sections import HttpListener as HttpSection
 from mim.host import Host, Hosts
@@ -208,8 +209,8 @@ class Application:
         from mim.net.http import HttpListener, Mount
 
         mounts = []
-        for kind, handler in section.all_handlers():
-            if kind == "mongoose_api_admin":
+        for _, handler in section.all_handlers():
+            if isinstance(handler, AdminSection):
                 from mim.admin import AdminApi
 
                 mounts.append(Mount(handler.host, handler.path, AdminApi(handler, self.server.commands)))

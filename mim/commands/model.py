@@ -50,7 +50,8 @@ class Command:
     arguments: tuple[Argument, ...]
     identifiers: tuple[str, ...]
     """Arguments in the path. For read and delete: all required ones, in order."""
-    returns_value: bool
+    result: Any
+    """The declared type of the value; None: it returns none."""
     function: Callable[..., Awaitable[Any]]
     tag: str = ""
     doc: str = ""
@@ -58,16 +59,27 @@ class Command:
     """Statuses the command may answer with, each with a sentence for the API document."""
     schemas: Mapping[str, Any] = field(default_factory=dict)
     """JSON schemas for the API document: by argument name, and "result" for the value."""
+    location: tuple[str, ...] = ()
+    """For create: the arguments that, below the category, address what was made. Empty: the request's own address
+    and the value."""
+    also_at: tuple[tuple[str, ...], ...] = ()
+    """Further choices of identifiers the command can be reached with; the listing shows only :attr:`path`."""
+    path_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of arguments in the paths of the API document, where another than the argument's own reads better."""
+    required: tuple[Argument, ...] = field(init=False)
+    """The arguments that must be given."""
+    has_xml_text: bool = field(init=False)
+    """Some argument travels inside a stanza."""
+
+    def __post_init__(self) -> None:
+        required = tuple(argument for argument in self.arguments if not argument.optional)
+        object.__setattr__(self, "required", required)
+        object.__setattr__(self, "has_xml_text", any(argument.xml_text for argument in self.arguments))
 
     @property
     def method(self) -> str:
         """Return the HTTP word for the action, which the listing shows."""
         return METHODS[self.action]
-
-    @property
-    def required(self) -> tuple[Argument, ...]:
-        """Return the arguments that must be given."""
-        return tuple(argument for argument in self.arguments if not argument.optional)
 
     @property
     def path(self) -> str:
@@ -76,6 +88,11 @@ class Command:
         if self.subcategory:
             parts.append(self.subcategory)
         return "/" + "/".join(parts)
+
+    @property
+    def returns_value(self) -> bool:
+        """Return whether the command gives a value back."""
+        return self.result is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,9 @@ class _Declaration:
     tag: str
     errors: Mapping[int, str]
     schemas: Mapping[str, Any]
+    location: tuple[str, ...]
+    also_at: tuple[tuple[str, ...], ...]
+    path_names: Mapping[str, str]
 
 
 def command(
@@ -104,11 +124,14 @@ def command(
     tag: str = "",
     errors: Mapping[int, str] | None = None,
     schemas: Mapping[str, Any] | None = None,
+    location: tuple[str, ...] = (),
+    also_at: tuple[tuple[str, ...], ...] = (),
+    path_names: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Declare a method as a command; see the module's text. The method's name is the command's unless *name* is given.
 
     *identifiers*: for create and update, the arguments that stand in the path. *xml_text*: arguments that travel in
-    a stanza.
+    a stanza. *location*, *also_at*, *path_names*, *errors*, *schemas*, *tag*: see :class:`Command`.
     """
 
     def mark(function: F) -> F:
@@ -123,6 +146,9 @@ def command(
             tag or category,
             errors or {},
             schemas or {},
+            location,
+            also_at,
+            path_names or {},
         )
         setattr(function, _MARK, declaration)
         return function
@@ -149,7 +175,8 @@ def _bind(declaration: _Declaration, function: Callable[..., Awaitable[Any]]) ->
     )
     required = tuple(argument.name for argument in arguments if not argument.optional)
     in_path = required if declaration.action in ("read", "delete") else declaration.identifiers
-    unknown = set(in_path) - set(required)
+    named = {*in_path, *(name for names in declaration.also_at for name in names), *declaration.location}
+    unknown = named - set(required)
     if unknown:
         raise TypeError(f"command {declaration.name}: identifiers {sorted(unknown)} are no required arguments")
     return Command(
@@ -160,12 +187,15 @@ def _bind(declaration: _Declaration, function: Callable[..., Awaitable[Any]]) ->
         desc=declaration.desc,
         arguments=arguments,
         identifiers=in_path,
-        returns_value=hints.get("return", type(None)) is not type(None),
+        result=None if hints.get("return", type(None)) is type(None) else hints["return"],
         function=function,
         tag=declaration.tag,
         doc=inspect.getdoc(function) or "",
         errors=declaration.errors,
         schemas=declaration.schemas,
+        location=declaration.location,
+        also_at=declaration.also_at,
+        path_names=declaration.path_names,
     )
 
 
