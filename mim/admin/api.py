@@ -6,11 +6,13 @@ import logging
 from typing import Any
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
-from mim.admin import answers
+from mim.admin import answers, pages
 from mim.admin.body import MalformedBody, members
 from mim.admin.headers import BasicAuth, Malformed, accepts_json, is_json
 from mim.admin.origins import Origins
+from mim.admin.pages import Pages
 from mim.admin.routes import Match, RouteTable
 from mim.commands.arguments import Given, fill, select
 from mim.commands.model import Command
@@ -47,6 +49,7 @@ class AdminApi:
         self._auth: BasicAuth | None = None
         if handler.username is not None and handler.password is not None:
             self._auth = BasicAuth(handler.username, handler.password)
+        self._pages = Pages(commands)
         self._routes: RouteTable | None = None
         commands.on_change(self._forget)
 
@@ -75,6 +78,8 @@ class AdminApi:
         if target.on_loopback and self._origins.is_rebound(request.headers, target):
             return empty(404)
         method = request.method
+        if self._pages.has(target.path.decoded):
+            return await self._page(request, target, origin)
         table = self._table()
         match = table.find(target.path.decoded, method)
         if match is None:
@@ -82,7 +87,8 @@ class AdminApi:
         self._check_method(method, match.route.allowed, match.route.allow)
         if method == "OPTIONS":
             return web.Response(headers=self._origins.preflight(origin))
-        self._check_headers(request, method)
+        self._check_authorization(request)
+        self._check_content(request.headers, method)
         if method != "GET" and not self._origins.may_write(origin, target):
             return answers.text(403, answers.FOREIGN_ORIGIN)
         body: tuple[tuple[str, Any], ...] = ()
@@ -94,27 +100,40 @@ class AdminApi:
                 match = table.find(target.path.decoded, method) or _refuse(empty(404))
         return await self._run(request, target, table, match, body)
 
+    async def _page(self, request: web.BaseRequest, target: Target, origin: str | None) -> web.Response:
+        self._check_method(request.method, pages.METHODS, pages.ALLOW)
+        if request.method == "OPTIONS":
+            return web.Response(headers=self._origins.preflight(origin))
+        self._check_authorization(request)
+        return await self._pages.get(target)
+
     def _check_method(self, method: str, allowed: frozenset[str], allow: str) -> None:
         if method not in allowed:
             if method not in KNOWN_METHODS:
                 raise Refusal(empty(501))
             raise Refusal(web.Response(status=405, headers={"Allow": allow}))
 
-    def _check_headers(self, request: web.BaseRequest, method: str) -> None:
-        headers = request.headers
+    def _check_authorization(self, request: web.BaseRequest) -> None:
+        if self._auth is None:
+            return
+        given = request.headers.getall("Authorization", [])
         try:
-            if self._auth is not None:
-                given = headers.getall("Authorization", [])
-                if len(given) > 1:
-                    raise Malformed
-                if not given or not self._auth.admits(given[0]):
-                    log.info("authorization failed", extra={"address": request.remote})
-                    raise Refusal(web.Response(status=401, headers=CHALLENGE))
-            accept = headers.get("Accept")
-            if accept is not None and accept != "*/*" and not accepts_json(",".join(headers.getall("Accept"))):
-                raise Refusal(empty(406))
+            if len(given) == 1 and self._auth.admits(given[0]):
+                return
         except Malformed:
             raise Refusal(empty(400)) from None
+        log.info("authorization failed", extra={"address": request.remote})
+        raise Refusal(empty(400) if len(given) > 1 else web.Response(status=401, headers=CHALLENGE))
+
+    def _check_content(self, headers: CIMultiDictProxy[str], method: str) -> None:
+        accept = headers.get("Accept", "*/*")
+        if accept != "*/*":
+            try:
+                accepted = accepts_json(",".join(headers.getall("Accept")))
+            except Malformed:
+                raise Refusal(empty(400)) from None
+            if not accepted:
+                raise Refusal(empty(406))
         if method in ("POST", "PUT") and not (
             is_json(headers.get("Content-Type", "")) and headers.get("Content-Encoding", "identity") == "identity"
         ):
