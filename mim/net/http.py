@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -198,6 +198,8 @@ class HttpListener:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Find the handler and return its answer; nothing it raises gets out."""
+        if request.version > HttpVersion11:
+            return empty(505, close=True)
         try:
             found = self._find(request)
         except BadUrl:
@@ -207,6 +209,8 @@ class HttpListener:
         mount, target = found
         try:
             response = await mount.app(request, target)
+            if not isinstance(response, web.StreamResponse):
+                raise TypeError(f"handler of {mount.path} returned {type(response).__name__}")
         except asyncio.CancelledError:
             raise
         except web.HTTPException as refusal:
