@@ -135,7 +135,9 @@ class Application:
 
     async def _listen(self) -> None:
         server = self.server
-        services = StreamServices(server.hosts, server.accounts, server.session_manager, server.inbound)
+        services = StreamServices(
+            server.hosts, server.accounts, server.session_manager, server.inbound, server.clock
+        )
         for position, c2s in enumerate(self.config.listen.c2s):
             listener = C2sListener(self._c2s_options(c2s), services)
             await _bound(listener.start(), f"listen.c2s[{position}]", c2s.address, c2s.port)

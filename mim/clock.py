@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Do not call; nothing happens when it was called already."""
+        ...
 
 
 class Clock:
@@ -20,6 +31,10 @@ class Clock:
     def now(self) -> datetime:
         """Return the time in UTC, aware."""
         return from_us(self.now_us())
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call *callback* once from the running loop, when this clock has gone on by *seconds*."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
 
 def from_us(microseconds: int) -> datetime:

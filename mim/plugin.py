@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from mim.capabilities import ArchivedMessage, ArchiveView, Contact, RoomArchive, RoomReader, RosterView
-from mim.clock import Clock, format_stamp, from_us, parse_stamp
+from mim.clock import Clock, Timer, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
 from mim.hookspecs import hookimpl
@@ -73,6 +73,7 @@ __all__ = [
     "Stanza",
     "StanzaError",
     "StreamError",
+    "Timer",
     "Xep",
     "command",
     "element",
@@ -165,6 +166,29 @@ def iq_handlers_of(module: object) -> Iterator[tuple[tuple[str, str, str, str], 
                     yield key, getattr(module, attribute)
 
 
+class _ModuleTimer:
+    """A call of a module's own that is due later; gone when it was made, cancelled, or the module stopped."""
+
+    __slots__ = ("_callback", "_owner", "_timer")
+
+    def __init__(self, owner: ModuleApi, seconds: float, callback: Callable[[], object]) -> None:
+        self._owner = owner
+        self._callback = callback
+        self._timer = owner.clock.call_later(seconds, self._fire)
+
+    def cancel(self) -> None:
+        """Do not call."""
+        self._timer.cancel()
+        self._owner._timers.discard(self)
+
+    def _fire(self) -> None:
+        self._owner._timers.discard(self)
+        try:
+            self._callback()
+        except Exception:
+            self._owner.log.exception("timer failed", extra={"plugin": self._owner.name})
+
+
 class ModuleApi:
     """What one module on one host may ask of the server and of the others."""
 
@@ -174,6 +198,7 @@ class ModuleApi:
         self.name = name
         self.log = logging.getLogger(f"mim.modules.{name}")
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._timers: set[_ModuleTimer] = set()
         self._services: list[str] = []
         self._provided: list[type] = []
 
@@ -265,6 +290,12 @@ class ModuleApi:
             self.log.exception("task failed", extra={"plugin": self.name})
             return None
 
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call *callback* once, *seconds* from now on the server's clock, unless this module has stopped by then."""
+        timer = _ModuleTimer(self, seconds, callback)
+        self._timers.add(timer)
+        return timer
+
     def add_service(self, domain: str, handler: ServiceHandler) -> None:
         """Give all stanzas for *domain* (``muc.localhost``) to *handler* until this module stops.
 
@@ -282,6 +313,8 @@ class ModuleApi:
             self._host.withdraw(kind)
         self._services.clear()
         self._provided.clear()
+        for timer in list(self._timers):
+            timer.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -16,7 +16,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -34,11 +34,44 @@ PASSWORD = "secret"
 START_SECONDS = 20.0
 
 
+class MovableTimer:
+    """A call that is due later on a clock that tests move."""
+
+    def __init__(self, clock: MovableClock, seconds: float, callback: Callable[[], object]) -> None:
+        self._clock = clock
+        self._due = clock.monotonic() + seconds
+        self._callback = callback
+        self._handle: asyncio.TimerHandle | None = None
+        self.arm()
+
+    def arm(self) -> None:
+        """Wait for what is left on the clock as it stands now."""
+        if self._handle is not None:
+            self._handle.cancel()
+        left = max(0.0, self._due - self._clock.monotonic())
+        self._handle = asyncio.get_running_loop().call_later(left, self._fire)
+
+    def cancel(self) -> None:
+        self._clock.timers.discard(self)
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _fire(self) -> None:
+        self._clock.timers.discard(self)
+        self._callback()
+
+
 class MovableClock(Clock):
-    """The real clock plus what tests have advanced it by."""
+    """The real clock plus what tests have advanced it by; timers that this makes due fire in the loop's next turn."""
 
     def __init__(self) -> None:
         self._ahead_us = 0
+        self.timers: set[MovableTimer] = set()
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> MovableTimer:
+        timer = MovableTimer(self, seconds, callback)
+        self.timers.add(timer)
+        return timer
 
     def now_us(self) -> int:
         return super().now_us() + self._ahead_us
@@ -48,6 +81,8 @@ class MovableClock(Clock):
 
     def advance(self, seconds: float) -> None:
         self._ahead_us += round(seconds * 1e6)
+        for timer in list(self.timers):
+            timer.arm()
 
 
 def config(

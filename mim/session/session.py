@@ -31,6 +31,11 @@ class Connection(Protocol):
         """Tell whether TLS is on."""
         ...
 
+    @property
+    def last_input_at(self) -> float:
+        """When the client last sent anything, blanks included, on the server's ``clock.monotonic()``."""
+        ...
+
     def send_text(self, text: str) -> None:
         """Queue XML text for the client; never blocks, and does nothing once the stream has ended."""
         ...

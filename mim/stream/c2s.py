@@ -43,6 +43,7 @@ class C2sStream:
         self._transport = transport
         self._settings = settings
         self._services = services
+        self._clock = services.clock
         self._parser = StreamParser(UNAUTHENTICATED_LIMITS)
         self._raw = b""
         self._queue: deque[Event] = deque()
@@ -56,6 +57,7 @@ class C2sStream:
         self._negotiation: Negotiation | None = None
         self._failures = 0
         self.session: Session | None = None
+        self.last_input_at = services.clock.monotonic()
 
     # --- Connection -------------------------------------------------------------------------------------------
 
@@ -105,6 +107,7 @@ class C2sStream:
         """Take bytes from the client."""
         if self._is_ended:
             return
+        self.last_input_at = self._clock.monotonic()
         if self.session is not None:
             self._queue.extend(self._parser.feed(data))
         else:

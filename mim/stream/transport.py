@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from mim.clock import Clock
 
 if TYPE_CHECKING:
     from mim.accounts import Accounts
@@ -61,3 +63,4 @@ class StreamServices:
     accounts: Accounts
     session_manager: SessionManager
     inbound: Inbound
+    clock: Clock = field(default_factory=Clock)

@@ -8,9 +8,11 @@ document types and other encodings are refused (RFC 6120 §11.1).
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from xml.parsers import expat
 
+from mim.xmpp import ns
 from mim.xmpp.conditions import StreamError
 from mim.xmpp.element import Element
 
@@ -26,6 +28,9 @@ class Limits:
     depth: int = 128
     attributes: int = 128
     names: int = 4096
+
+
+_NO_LIMITS = Limits(stanza_bytes=sys.maxsize, depth=sys.maxsize, attributes=sys.maxsize, names=sys.maxsize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +231,19 @@ def parse_fragment(data: bytes, limits: Limits | None = None, *, context_ns: str
     if parser.is_inside_stanza and not any(isinstance(event, StreamError) for event in events):
         return [StreamError("xml-not-well-formed")]
     return events
+
+
+def parse_element(text: str, *, context_ns: str = ns.CLIENT) -> Element:
+    """Return the element that :func:`mim.xmpp.element.serialize` has written as *text*.
+
+    Raises:
+        ValueError: the text is not one element.
+    """
+    # No limits: whatever was stored came in through a stream that has had its own.
+    nodes = parse_fragment(text.encode(), _NO_LIMITS, context_ns=context_ns)
+    if len(nodes) != 1 or not isinstance(nodes[0], Element):
+        raise ValueError("not one XML element")
+    return nodes[0]
 
 
 def first_forbidden_character(text: str) -> str | None:

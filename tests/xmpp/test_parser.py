@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from mim.xmpp import ns
 from mim.xmpp.conditions import StreamError
 from mim.xmpp.element import Element, element, serialize
-from mim.xmpp.parser import Limits, StreamEnd, StreamHeader, StreamParser, first_forbidden_character, parse_fragment
+from mim.xmpp.parser import (
+    Limits,
+    StreamEnd,
+    StreamHeader,
+    StreamParser,
+    first_forbidden_character,
+    parse_element,
+    parse_fragment,
+)
 
 HEADER = f"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='{ns.STREAMS}' to='x'>".encode()
 
@@ -179,3 +187,21 @@ def test_characters_xml_cannot_carry():
     assert first_forbidden_character("a\tb\r\n\u017c\U0001f600") is None
     for bad in ("\x00", "\x01", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"):
         assert first_forbidden_character(f"a{bad}b") == bad
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        element(ns.CLIENT, "message", element(ns.CLIENT, "body", "a < b & 'c'\r\n"), xml_lang="de"),
+        element("vcard-temp", "vCard", element("vcard-temp", "FN", "Ana"), element("", "bare")),
+        Element("urn:x", "x", {"{urn:y}attribute": "1"}),
+    ],
+)
+def test_a_serialized_element_is_parsed_back(node):
+    assert parse_element(serialize(node)) == node
+
+
+@pytest.mark.parametrize("text", ["", "text", "<a/><b/>", "<a>", "<a/>b"])
+def test_what_is_not_one_element_is_refused(text):
+    with pytest.raises(ValueError, match="not one XML element"):
+        parse_element(text)
