@@ -122,14 +122,22 @@ class Module(Generic[O_co]):
     """Modules that start before this one if they run at all; decides the order of filters, too."""
     schema: ClassVar[Schema | None] = None
     """The tables this module owns."""
-    features: ClassVar[tuple[str, ...]] = ()
-    """Disco features of the server while this module runs."""
+    features: tuple[str, ...] = ()
+    """Disco features of the server while this module runs; ``__init__`` or ``start`` may set others by the options."""
     xeps: ClassVar[tuple[Xep, ...]] = ()
     """The specifications it implements."""
 
     def __init__(self, api: ModuleApi, options: O_co) -> None:
         self.api = api
         self.options = options
+
+    @classmethod
+    def also_starts(cls, options: Any) -> tuple[str, ...]:
+        """Return the modules to start with this one under these options of it: :attr:`starts`, and what else it wants.
+
+        One that this version does not have is left out.
+        """
+        return cls.starts
 
     async def start(self) -> None:
         """Open what the module needs; its declarations are registered when this returns."""

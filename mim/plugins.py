@@ -170,9 +170,11 @@ class ModuleManager:
     def with_automatic_starts(self, sections: Mapping[str, Options]) -> dict[str, Options]:
         """Return the sections together with those of the modules that they start (contract/modules)."""
         options = dict(sections)
-        for name in list(options):
-            for other in self._catalogue.get(name).starts:
-                options.setdefault(other, self._catalogue.get(other).Options())
+        known = self._catalogue.names
+        for name, section in list(options.items()):
+            for other in self._catalogue.get(name).also_starts(section):
+                if other in known:
+                    options.setdefault(other, self._catalogue.get(other).Options())
         return options
 
     def in_order(self, names: Iterable[str]) -> list[str]:
@@ -211,7 +213,7 @@ class ModuleManager:
             await self._undo(host, name, module, api)
             raise
         host.iq_handlers.update(handlers)
-        host.set_features(name, made.features)
+        host.set_features(name, module.features)
         self._running[host.name, name] = module
 
     async def stop(self, host: Host, name: str) -> None:
