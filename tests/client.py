@@ -59,6 +59,14 @@ class Client:
         assert isinstance(made, ssl.SSLObject)
         return made
 
+    def stop_reading(self) -> None:
+        """Leave what the server sends in the socket, as a client that hangs does."""
+        self._writer.transport.pause_reading()
+
+    def go_on_reading(self) -> None:
+        """Read again."""
+        self._writer.transport.resume_reading()
+
     def _restart(self) -> None:
         self._parser = StreamParser()
 

@@ -49,6 +49,7 @@ class C2sConnection(asyncio.Protocol):
         self._is_closing = False
         self._is_upgrading = False
         self._upgrade_input: list[bytes] = []
+        self._drained: list[asyncio.Future[bool]] = []
         self._timer: asyncio.TimerHandle | None = None
         self.peer_address = ""
         self.is_encrypted = False
@@ -81,7 +82,14 @@ class C2sConnection(asyncio.Protocol):
             self._timer.cancel()
         self._is_closing = True
         self._output.clear()
+        self._wake_drained(False)
         self.stream.connection_lost()
+
+    def resume_writing(self) -> None:
+        """Everything is written that :meth:`drain` waits for."""
+        if self._transport is not None and self._drained:
+            self._transport.set_write_buffer_limits()
+            self._wake_drained(True)
 
     # --- StreamTransport --------------------------------------------------------------------------------------
 
@@ -104,6 +112,25 @@ class C2sConnection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             log.warning("client does not read", extra={"address": self.peer_address})
             self._transport.abort()
+
+    async def drain(self) -> bool:
+        """Return when everything queued is written; False when the connection was lost before."""
+        self._flush()
+        transport = self._transport
+        if transport is None or self._is_closing or transport.is_closing():
+            return False
+        if not transport.get_write_buffer_size():
+            return True
+        waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._drained.append(waiter)
+        transport.set_write_buffer_limits(high=0)  # so that resume_writing is called when the buffer is empty
+        return await waiter
+
+    def _wake_drained(self, is_written: bool) -> None:
+        waiters, self._drained = self._drained, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(is_written)
 
     def close(self) -> None:
         """Write what is queued and close; a client that does not read is cut off soon."""

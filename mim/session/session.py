@@ -40,6 +40,10 @@ class Connection(Protocol):
         """Queue XML text for the client; never blocks, and does nothing once the stream has ended."""
         ...
 
+    async def drain(self) -> bool:
+        """Return when all text queued so far has left the server; False when the connection was lost before."""
+        ...
+
     def end(self, error: StreamError | None) -> None:
         """Write the stream error (if any) and the end of the stream, and close. The session is over already."""
         ...
@@ -112,7 +116,18 @@ class Session:
 
     def send_ahead(self, stanza: Stanza) -> None:
         """Deliver a stanza before everything that is held back (see :meth:`hold`)."""
-        self.connection.send_text(stanza.to_text())
+        self.send_text_ahead(stanza.to_text())
+
+    def send_text_ahead(self, text: str) -> None:
+        """Deliver a stanza that is serialised already before everything that is held back."""
+        self.connection.send_text(text)
+
+    async def drain(self) -> bool:
+        """Return when what was sent so far has left the server; False when the session ended before.
+
+        What was taken from a store may be deleted then, and more may be sent without piling up in memory.
+        """
+        return await self.connection.drain() and not self.is_over
 
     def hold(self) -> None:
         """Keep deliveries back, so that older stanzas from a store can go first."""

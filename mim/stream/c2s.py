@@ -81,6 +81,10 @@ class C2sStream:
         if not self._is_ended:
             self._transport.write_text(text)
 
+    async def drain(self) -> bool:
+        """Return when everything queued has left; False when the stream ended before."""
+        return not self._is_ended and await self._transport.drain()
+
     def end(self, error: StreamError | None) -> None:
         """End the stream: error (if any), closing tag, close (RFC 6120 §4.4, §4.9)."""
         if self._is_ended:

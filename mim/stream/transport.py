@@ -25,6 +25,10 @@ class StreamTransport(Protocol):
         """Queue text for the peer; written once per turn of the loop."""
         ...
 
+    async def drain(self) -> bool:
+        """Return when everything queued is written; False when the connection was lost before."""
+        ...
+
     def close(self) -> None:
         """Write what is queued and close."""
         ...
