@@ -141,8 +141,8 @@ class Accounts:
             Conflict: it exists.
             NotFound: the domain is not served.
         """
-        host = self._host(account)
         prepared = prepare_password(password)
+        host = self._host(account)
         if await self.exists(account):
             raise Conflict(f"{account} exists")
         credentials = await self._make_credentials(host, prepared)
@@ -157,8 +157,8 @@ class Accounts:
             EmptyPassword, InvalidPassword: as they say.
             NotFound: there is no such account.
         """
-        host = self._host(account)
         prepared = prepare_password(password)
+        host = self._host(account)
         if not await self.exists(account):
             raise NotFound(f"there is no account {account}")
         credentials = await self._make_credentials(host, prepared)

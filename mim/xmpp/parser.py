@@ -70,6 +70,8 @@ class StreamParser:
         self._fed = 0
         self._stanza_start = 0
         self._started = False
+        self.reason = ""
+        """What expat found wrong, in its words."""
         self._parser = self._make_expat()
 
     def feed(self, data: bytes) -> list[Event]:
@@ -93,8 +95,9 @@ class StreamParser:
         self._fed += len(fed)
         try:
             self._parser.Parse(fed, False)
-        except expat.ExpatError:
+        except expat.ExpatError as error:
             if self._failed is None:
+                self.reason = expat.ErrorString(error.code)
                 self._events.append(self._fail(StreamError("xml-not-well-formed")))
         if self._failed is None and self._is_too_big():
             self._events.append(self._fail(self._too_big()))
