@@ -16,7 +16,6 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import mim_plugins
-
 from mim.commands.model import commands_of
 from mim.config import Options
 from mim.errors import BadRequest, Conflict, MimError, NotFound

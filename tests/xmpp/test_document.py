@@ -33,7 +33,7 @@ def test_cdata_is_text_that_is_escaped_when_written():
 
 @pytest.mark.parametrize("text", ["<a><b/></a", "<a/", "<a>b</a   ", "<?xml version='1.0'?><a></a"])
 def test_a_missing_final_bracket_is_named(text):
-    with pytest.raises(MalformedXml, match="^expected >$"):
+    with pytest.raises(MalformedXml, match=r"^expected >$"):
         parse_document(text)
 
 
@@ -73,7 +73,6 @@ def test_what_is_wrong_is_said(text, reason):
 def test_any_text_is_one_element_or_malformed(text):
     try:
         root = parse_document(text)
-    except MalformedXml as refused:
-        assert str(refused)
-    else:
-        assert parse_document(serialize(root)) == root
+    except MalformedXml:
+        return
+    assert parse_document(serialize(root)) == root
