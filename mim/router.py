@@ -62,7 +62,7 @@ class Router:
         self.accounts = accounts
         self.presences = Presences(sessions, self.route, clock)
         self._services: dict[str, ServiceHandler] = {}
-        self._waiting: dict[JID, deque[Stanza]] = {}
+        self._waiting: dict[JID, deque[tuple[Stanza, asyncio.Future[None]]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- services ---------------------------------------------------------------------------------------------
@@ -197,35 +197,32 @@ class Router:
         if not to.local:
             raise StanzaError("service-unavailable")  # RFC 6121 §8.5.1 leaves messages to the server itself open
         account = to.bare
-        waiting = self._waiting.get(account)
-        if waiting is not None:
-            waiting.append(stanza)
-            self._promise_turn(stanza, account)
+        if account in self._waiting:
+            self._wait_for_turn(stanza, account)
             return
         if not self.sessions.has(account):
             known = self.accounts.exists_now(account)
             if known is None:
-                self._waiting[account] = deque([stanza])
-                self._promise_turn(stanza, account)
+                self._waiting[account] = deque()
+                self._wait_for_turn(stanza, account)
+                self.spawn(self._look_up(account))
                 return
             if not known:
                 raise StanzaError("service-unavailable", "User not found")
         self._message_to_account(stanza, host, account)
 
-    def _promise_turn(self, stanza: Stanza, account: JID) -> None:
+    def _wait_for_turn(self, stanza: Stanza, account: JID) -> None:
         """Hold a stanza whose account is being looked up; the sender's acknowledgement waits with it."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        stanza.trail.notes["router.turn"] = turn
         stanza.trail.promises.append(turn)
-        if len(self._waiting[account]) == 1:
-            self.spawn(self._look_up(account))
+        self._waiting[account].append((stanza, turn))
 
     async def _look_up(self, account: JID) -> None:
         try:
             exists: bool | None = await self.accounts.exists(account)
         except MimError:
             exists = None
-        for stanza in self._waiting.pop(account):
+        for stanza, turn in self._waiting.pop(account):
             host = self.hosts.find(account.domain)
             try:
                 if host is None or exists is None:
@@ -239,7 +236,7 @@ class Router:
                 log.exception("stanza failed", extra={"kind": stanza.name, "to": str(stanza.to)})
                 self.refuse(stanza, StanzaError("internal-server-error"))
             finally:
-                stanza.trail.notes["router.turn"].set_result(None)
+                turn.set_result(None)
 
     def _message_to_account(self, stanza: Stanza, host: Host, account: JID) -> None:
         arrived = self._received(stanza, host, account)
