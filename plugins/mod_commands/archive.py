@@ -33,6 +33,7 @@ class ArchiveCommands(Commands):
         action="read",
         desc="Get n last messages from archive, optionally before a certain date (unixtime)",
         tag=TAG,
+        path_names={"caller": "owner"},
         errors=ERRORS,
         schemas={
             "caller": schemas.JID,
@@ -53,6 +54,7 @@ class ArchiveCommands(Commands):
         action="read",
         desc="Get n last messages to/from given contact, with limit and date",
         tag=TAG,
+        path_names={"caller": "owner"},
         errors=ERRORS,
         schemas={
             "caller": schemas.JID,

@@ -13,6 +13,7 @@ from mim_plugins.mod_commands.base import Commands, parse_jids
 TAG = "Contacts"
 NO_DOMAIN = "The domain is not served here, or keeps no contact lists."
 SUBSCRIPTIONS = {"subscribe": "subscribe", "invite": "subscribe", "subscribed": "subscribed", "accept": "subscribed"}
+PATH_NAMES = {"caller": "user", "jid": "contact"}
 PAIR = {"caller": schemas.JID, "jid": schemas.CONTACT_JID}
 
 
@@ -24,6 +25,7 @@ class ContactCommands(Commands):
         action="read",
         desc="Get roster",
         tag=TAG,
+        path_names={"caller": "user"},
         errors={400: "The caller is no valid JID.", 404: NO_DOMAIN},
         schemas={"caller": schemas.JID, "result": schemas.CONTACT_LIST},
     )
@@ -40,6 +42,8 @@ class ContactCommands(Commands):
         action="create",
         desc="Add a contact to roster",
         tag=TAG,
+        also_at=(("caller",),),
+        path_names={"caller": "user"},
         errors={400: "A JID is not valid.", 404: NO_DOMAIN},
         schemas=PAIR,
     )
@@ -54,6 +58,7 @@ class ContactCommands(Commands):
         identifiers=("caller", "jid"),
         desc="Send out a subscription request",
         tag=TAG,
+        path_names=PATH_NAMES,
         errors={
             400: "The action is none of subscribe and subscribed, or a JID is not valid.",
             404: NO_DOMAIN + " Or, for subscribed, there is no such contact.",
@@ -79,6 +84,7 @@ class ContactCommands(Commands):
         identifiers=("caller", "jid"),
         desc="Set / unset mutual subscription",
         tag=TAG,
+        path_names=PATH_NAMES,
         errors={400: "A JID is not valid, or the action is none of connect and disconnect.", 404: NO_DOMAIN},
         schemas={**PAIR, "action": {"type": "string", "enum": ["connect", "disconnect"]}},
     )
@@ -104,6 +110,7 @@ class ContactCommands(Commands):
         action="delete",
         desc="Remove a contact from roster",
         tag=TAG,
+        path_names=PATH_NAMES,
         errors={400: "A JID is not valid.", 404: NO_DOMAIN + " Or there is no such contact."},
         schemas=PAIR,
     )
@@ -119,6 +126,7 @@ class ContactCommands(Commands):
         action="delete",
         desc="Remove provided contacts from roster",
         tag=TAG,
+        path_names={"caller": "user"},
         errors={400: "A JID is not valid; then no contact was removed.", 404: NO_DOMAIN},
         schemas={
             "caller": schemas.JID,

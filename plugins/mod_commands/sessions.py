@@ -18,6 +18,7 @@ class SessionCommands(Commands):
         action="read",
         desc="Get session list",
         tag=TAG,
+        path_names={"host": "XMPPHost"},
         schemas={"host": schemas.HOST, "result": schemas.FULL_JID_LIST},
     )
     async def list_sessions(self, host: str) -> list[str]:
@@ -30,6 +31,7 @@ class SessionCommands(Commands):
         action="delete",
         desc="Terminate user connection",
         tag=TAG,
+        path_names={"host": "XMPPHost", "user": "username", "res": "resource"},
         errors={400: "The parts make no valid JID.", 404: "There is no such session."},
         schemas={"host": schemas.HOST, "user": schemas.USER, "res": schemas.RESOURCE},
     )

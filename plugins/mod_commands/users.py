@@ -19,6 +19,7 @@ class UserCommands(Commands):
         action="read",
         desc="List registered users on this host",
         tag=TAG,
+        path_names={"host": "XMPPHost"},
         schemas={"host": schemas.HOST, "result": schemas.JID_LIST},
     )
     async def list_users(self, host: str) -> list[str]:
@@ -33,6 +34,9 @@ class UserCommands(Commands):
         action="create",
         desc="Register a user",
         tag=TAG,
+        location=("host", "username"),
+        also_at=(("host",),),
+        path_names={"host": "XMPPHost"},
         errors={
             400: "Host and username make no valid JID, or the password is empty or not acceptable.",
             403: "The user is registered already.",
@@ -58,6 +62,7 @@ class UserCommands(Commands):
         action="delete",
         desc="UnRegister a user",
         tag=TAG,
+        path_names={"host": "XMPPHost", "user": "username"},
         errors={400: "Host and user make no valid JID.", 403: "There is no such user."},
         schemas={"host": schemas.HOST, "user": schemas.USER},
     )
@@ -75,6 +80,7 @@ class UserCommands(Commands):
         identifiers=("host", "user"),
         desc="Change user password",
         tag=TAG,
+        path_names={"host": "XMPPHost", "user": "username"},
         errors={
             400: "The password is empty or not acceptable, or host and user make no valid JID.",
             403: "There is no such user.",

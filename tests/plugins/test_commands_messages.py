@@ -38,7 +38,7 @@ async def test_bare_jid_reaches_all_resources_of_the_highest_priority(serve):
 async def test_full_jid_reaches_that_resource_only(serve):
     server = await serve(COMMANDS)
     b1, b2 = await server.online("b", "b1"), await server.online("b", "b2")
-    await b1.collect()
+    await b1.collect(), await b2.collect()
 
     await post(server, "a@localhost/x", "b@localhost/b1")
 
@@ -62,7 +62,7 @@ async def test_full_jid_without_presence_gets_it(serve):
 async def test_absent_resource_is_treated_as_the_bare_jid_but_stays_in_the_address(serve):
     server = await serve(COMMANDS)
     b1, b2 = await server.online("b", "b1"), await server.online("b", "b2")
-    await b1.collect()
+    await b1.collect(), await b2.collect()
 
     await post(server, "a@localhost", "b@localhost/nope")
 
@@ -191,7 +191,7 @@ async def test_offline_messages_come_in_order_of_sending(serve):
 async def test_both_archives_have_it_when_the_answer_comes(serve):
     server = await serve(COMMANDS + ARCHIVE)
     b1, b2 = await server.online("b", "b1"), await server.online("b", "b2")
-    await b1.collect()
+    await b1.collect(), await b2.collect()
 
     await post(server, "a@localhost", "b@localhost", "hi")
 

@@ -97,7 +97,7 @@ async def test_command_acts_on_every_served_domain(serve):
 async def test_registered_user_can_log_in(serve):
     server = await serve(MODULES)
 
-    answer = await server.api.post("/users/localhost", {"username": "Mike", "password": "nicniema"})
+    answer = await server.api.post("/users/localhost", {"username": "mike", "password": "nicniema"})
 
     assert (answer.status, answer.text) == (201, "User mike@localhost successfully registered")
     assert answer.headers["Location"].endswith("/api/users/localhost/mike")
