@@ -84,6 +84,13 @@ class MovableClock(Clock):
         for timer in list(self.timers):
             timer.arm()
 
+    async def elapse(self, seconds: float) -> None:
+        """Advance, and return when the timers that this made due have fired."""
+        self.advance(seconds)
+        fired = asyncio.Event()
+        self.call_later(0, fired.set)
+        await fired.wait()
+
 
 def config(
     modules: str = "",
