@@ -36,7 +36,7 @@ class HookTable:
     session_opening: tuple[Callable[[Session], Awaitable[None] | None], ...]
     session_opened: tuple[Callable[[Session], None], ...]
     session_ready: tuple[Callable[[Session], Awaitable[None] | None], ...]
-    presence_changed: tuple[Callable[[Session, Stanza | None], None], ...]
+    presence_changed: tuple[Callable[[Session, Stanza | None, Stanza], None], ...]
     session_closed: tuple[Callable[[Session], None], ...]
     filter_sent: tuple[Callable[[Stanza, Session | None], Stanza | None], ...]
     filter_received: tuple[Callable[[Stanza, JID], Stanza | None], ...]

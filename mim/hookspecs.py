@@ -96,9 +96,9 @@ class HookSpecs:
         """
 
     @hookspec
-    def presence_changed(self, session: Session, previous: Stanza | None) -> None:
+    def presence_changed(self, session: Session, previous: Stanza | None, broadcast: Stanza) -> None:
         """A session's available or unavailable presence was broadcast; ``session.presence`` is the new one (None =
-        unavailable).
+        unavailable), *broadcast* what the others were sent.
 
         Kind:    notification.
         """

@@ -76,7 +76,7 @@ class Presences:
             self._broadcast(session, stanza)
             if first:
                 self._initial(session)
-        notify(session.host.hooks.presence_changed, session, previous)
+        notify(session.host.hooks.presence_changed, session, previous, stanza)
 
     async def _invisible(self, session: Session, stanza: Stanza) -> None:
         """XEP-0018-like: contacts see unavailable, messages still come."""
@@ -116,7 +116,7 @@ class Presences:
         session.directed.clear()
         session.is_invisible = False
         if previous is not None:
-            notify(session.host.hooks.presence_changed, session, previous)
+            notify(session.host.hooks.presence_changed, session, previous, gone)
 
     def answer_probe(self, account: JID, viewer: JID, host: Host) -> None:
         """Send the presence of the account's available sessions to *viewer*, if it is entitled (RFC 6121 §4.3.2)."""

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from mim.xmpp import ns
+from tests.plugins.answers import refusal
 from tests.plugins.problems import problems
 
 QUERY = "<time xmlns='urn:xmpp:time'/>"
@@ -31,7 +32,7 @@ async def test_nobody_sets_the_time(serve):
 
     answer = await romeo.ask("set", QUERY, to="localhost")
 
-    assert answer.find(ns.CLIENT, "error").find(ns.STANZA_ERRORS, "not-allowed") is not None
+    assert refusal(answer) == "cancel/not-allowed"
 
 
 def test_options_are_checked():
