@@ -7,6 +7,7 @@ import pytest
 from mim.xmpp import ns
 from mim.xmpp.element import Element, element, serialize
 from mim.xmpp.parser import parse_element
+from tests.foreign import slixmpp_client
 from tests.plugins.answers import refusal
 from tests.plugins.problems import problems
 
@@ -138,3 +139,18 @@ def test_options_are_checked():
         "modules.mod_private.backend",
         "modules.mod_private.riak.bucket_type",
     ]
+
+
+async def test_slixmpp_keeps_bookmarks(serve):
+    server = await serve(PRIVATE, admin=None)
+    async with slixmpp_client(server, "romeo", plugins=["xep_0048", "xep_0049"]) as romeo:
+        bookmarks = romeo.plugin["xep_0048"].stanza.Bookmarks()
+        bookmarks.add_conference("orchard@rooms.example", "romeo", name="Orchard", autojoin=True)
+        await romeo.plugin["xep_0049"].store(bookmarks)
+
+        found = await romeo.plugin["xep_0049"].retrieve("bookmarks")
+
+    (room,) = found["private"]["bookmarks"]["conferences"]
+    assert (str(room["jid"]), room["name"], room["nick"], room["autojoin"]) == (
+        "orchard@rooms.example", "Orchard", "romeo", True,
+    )
