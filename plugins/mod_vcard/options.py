@@ -1,0 +1,72 @@
+"""``[modules.mod_vcard]``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mim.config.options import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options
+from mim.plugin import option
+
+
+class Riak(Options):
+    """``riak``; no effect here."""
+
+    bucket_type: NonEmpty = option("vcard", tier="C", help="No effect.")
+    search_index: NonEmpty = option("vcard", tier="C", help="No effect.")
+
+
+class LdapUid(Options):
+    """An item of ``ldap.uids``."""
+
+    attr: str = option(tier="C", help="No effect.")
+    format: str | None = option(None, tier="C", help="No effect.")
+
+
+class LdapVCardMap(Options):
+    """An item of ``ldap.vcard_map``."""
+
+    vcard_field: NonEmpty = option(tier="C", help="No effect.")
+    ldap_pattern: NonEmpty = option(tier="C", help="No effect.")
+    ldap_field: NonEmpty = option(tier="C", help="No effect.")
+
+
+class LdapSearchField(Options):
+    """An item of ``ldap.search_fields``."""
+
+    search_field: NonEmpty = option(tier="C", help="No effect.")
+    ldap_field: NonEmpty = option(tier="C", help="No effect.")
+
+
+class LdapSearchReported(Options):
+    """An item of ``ldap.search_reported``."""
+
+    search_field: NonEmpty = option(tier="C", help="No effect.")
+    vcard_field: NonEmpty = option(tier="C", help="No effect.")
+
+
+class Ldap(Options):
+    """``ldap``; there is no LDAP here, so none of it has an effect."""
+
+    pool_tag: NonEmpty = option("default", tier="C", help="No effect.")
+    base: str | None = option(None, tier="C", help="No effect.")
+    deref: Literal["never", "always", "finding", "searching"] = option("never", tier="C", help="No effect.")
+    filter: str = option("", tier="C", help="No effect.")
+    uids: list[LdapUid] = option([LdapUid(attr="uid", format="%u")], tier="C", help="No effect.")
+    vcard_map: list[LdapVCardMap] | None = option(None, tier="C", help="No effect.")
+    search_fields: list[LdapSearchField] | None = option(None, tier="C", help="No effect.")
+    search_reported: list[LdapSearchReported] | None = option(None, tier="C", help="No effect.")
+    search_operator: Literal["or", "and"] = option("and", tier="C", help="No effect.")
+    binary_search_fields: list[NonEmpty] = option([], tier="C", help="No effect.")
+
+
+class VCardOptions(ModuleOptions):
+    """``[modules.mod_vcard]``."""
+
+    host: HostTemplate = option("vjud.@HOST@", help="Name of the user directory.")
+    search: bool = option(True, help="Whether there is a user directory.")
+    backend: Literal["mnesia", "rdbms", "riak", "ldap"] = option("mnesia", help="Where vCards are kept.")
+    matches: Annotated[int, Field(ge=0)] | Infinity = option(30, help="How many users a search finds at most.")
+    ldap: Ldap | None = option(None, tier="C", help="No effect.")
+    riak: Riak = option(Riak(), tier="C", help="No effect.")
