@@ -11,7 +11,7 @@ WORKDIR /src
 RUN python -m venv /opt/mim
 COPY requirements/run.txt requirements/run.txt
 RUN /opt/mim/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY mim mim
 COPY plugins plugins
 RUN /opt/mim/bin/pip install --no-cache-dir --no-deps . \
