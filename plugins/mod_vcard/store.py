@@ -93,6 +93,12 @@ def _search(anchor: str) -> Statement:
 
 
 _SEARCHES = {var: _search(var) for var in _COLUMNS}
+_LIST = statement(
+    select(_directory.c.username, _directory.c.shown)
+    .where(_directory.c.domain == bindparam("domain_"))
+    .order_by(_directory.c.username)
+    .limit(bindparam("limit_"))
+)
 
 
 class Wanted(NamedTuple):
@@ -136,17 +142,27 @@ class VCardStore:
 
     async def search(self, domain: str, wanted: Mapping[str, Wanted], limit: int) -> list[Entry]:
         """Return the users of a domain whose fields are as wanted (all of them), sorted by name, *limit* at most."""
-        # The most telling field finds the rows: a whole text rather than a prefix, a long one rather than a short.
-        anchor = max(wanted, key=lambda var: (not wanted[var].is_prefix, len(wanted[var].text)), default="user")
         parameters: dict[str, str | int] = {"domain_": domain, "limit_": limit}
-        for var in _COLUMNS:
-            text, is_prefix = wanted.get(var, Wanted("", is_prefix=True))
-            parameters[f"{var}_from"] = text
-            parameters[f"{var}_to"] = text + _LAST_TEXT if is_prefix else text
-            if var != anchor:
-                parameters[f"{var}_free"] = int(var not in wanted)
-        rows = await self._database.fetch_all(_SEARCHES[anchor], **parameters)
+        query = _LIST
+        if wanted:
+            # The most telling field finds the rows: a whole text rather than a prefix, a long one rather than a short.
+            anchor = max(wanted, key=lambda var: (not wanted[var].is_prefix, len(wanted[var].text)))
+            query = _SEARCHES[anchor]
+            parameters |= _bounds(wanted, anchor)
+        rows = await self._database.fetch_all(query, **parameters)
         return [Entry(JID(username, domain), json.loads(shown)) for username, shown in rows]
+
+
+def _bounds(wanted: Mapping[str, Wanted], anchor: str) -> dict[str, str | int]:
+    """Return the parameters of a search: for each field its range, and whether it may be anything."""
+    parameters: dict[str, str | int] = {}
+    for var in _COLUMNS:
+        text, is_prefix = wanted.get(var, Wanted("", is_prefix=True))
+        parameters[f"{var}_from"] = text
+        parameters[f"{var}_to"] = text + _LAST_TEXT if is_prefix else text
+        if var != anchor:
+            parameters[f"{var}_free"] = int(var not in wanted)
+    return parameters
 
 
 def _key(account: JID) -> dict[str, str]:
