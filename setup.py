@@ -1,4 +1,4 @@
-"""Which packages there are: found, so that nobody has to list them; the folder ``plugins`` installs as ``mim_plugins``."""
+"""Which packages there are: found, so that nobody has to list them; ``plugins`` installs as ``mim_plugins``."""
 
 from setuptools import find_packages, setup
 

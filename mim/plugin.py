@@ -66,6 +66,7 @@ __all__ = [
     "Contact",
     "Element",
     "FanOut",
+    "Host",
     "Module",
     "ModuleApi",
     "Options",

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import quote_from_bytes
 
 from aiohttp import web
@@ -111,11 +111,11 @@ class Connection(RequestHandler):
         manager = self._manager
         assert manager is not None
         if limit != "infinity" and len(manager._connections) >= limit:
-            assert isinstance(transport, asyncio.Transport)
+            plain = cast(asyncio.Transport, transport)  # uvloop's does not derive from asyncio's
             log.warning("too many connections", extra={"limit": limit})
             self._force_close = True
-            transport.write(_TOO_MANY)
-            transport.close()
+            plain.write(_TOO_MANY)
+            plain.close()
             return
         super().connection_made(transport)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from mim.errors import BadRequest, InvalidJid, NotFound
-from mim.host import Host
-from mim.plugin import JID, Module, Options
+from mim.plugin import JID, Host, Module, Options
 from mim.xmpp.jid import prepare_domain
 
 T = TypeVar("T")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from mim_plugins.mod_vcard.card import directory_values, folded_values
-from mim_plugins.mod_vcard.directory import read_wanted
-from mim_plugins.mod_vcard.store import Wanted
 
 from mim.errors import Conflict
 from mim.version import NAME
 from mim.xmpp import ns
 from mim.xmpp.element import Element
 from mim.xmpp.parser import parse_element
+from mim_plugins.mod_vcard.card import directory_values, folded_values
+from mim_plugins.mod_vcard.directory import read_wanted
+from mim_plugins.mod_vcard.store import Wanted
 from tests.foreign import slixmpp_client
 from tests.plugins.answers import refusal
 from tests.plugins.problems import problems

@@ -50,6 +50,11 @@ def shown(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace("mim_plugins", "plugins").replace(".", "/")
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
 def imports_of(path: Path, *, only_at_import: bool = False) -> Iterator[tuple[str, int]]:
     """Yield what a file imports; with *only_at_import* not what it imports for type checkers or inside functions."""
     tree = ast.parse(path.read_text())
@@ -59,10 +64,10 @@ def imports_of(path: Path, *, only_at_import: bool = False) -> Iterator[tuple[st
             for alias in node.names:
                 yield alias.name, node.lineno
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module, node.lineno
-            if node.module == "mim":
-                for alias in node.names:
-                    yield f"mim.{alias.name}", node.lineno
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            submodules = [name for name in inner if is_module(name)]
+            for name in submodules or [node.module]:
+                yield name, node.lineno
 
 
 def type_checking_lines(path: Path) -> set[int]:
