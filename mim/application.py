@@ -56,6 +56,7 @@ class Application:
         self._server: Server | None = None
         self._modules: ModuleManager | None = None
         self._reload_lock = asyncio.Lock()
+        self.is_stopping = False
         self.c2s: list[C2sListener] = []
         self.http: list[HttpListener] = []
 
@@ -149,6 +150,7 @@ class Application:
 
     async def stop(self) -> None:
         """Close the ports, tell the clients, stop the modules, flush and close the store."""
+        self.is_stopping = True
         for listener in self.c2s:
             listener.stop_accepting()
         await asyncio.gather(*(listener.stop() for listener in self.http))
@@ -208,15 +210,19 @@ class Application:
 
     def _http_listener(self, section: HttpSection) -> HttpListener:
         # Imported only where the file asks for HTTP: aiohttp is a third of the time to start.
+        from mim.admin.health import PREFIX, Health
         from mim.net.http import HttpListener, Mount
 
-        mounts = []
+        mounts = [Mount("_", PREFIX, Health(self.server.database, self._not_ready))]
         for _, handler in section.all_handlers():
             if isinstance(handler, AdminSection):
                 from mim.admin import AdminApi
 
                 mounts.append(Mount(handler.host, handler.path, AdminApi(handler, self.server.commands)))
         return HttpListener(section, mounts, server_name=self.config.general.http_server_name)
+
+    def _not_ready(self) -> list[str]:
+        return ["the server is stopping"] if self.is_stopping else []
 
     # --- reload -----------------------------------------------------------------------------------------------
 

@@ -110,6 +110,22 @@ def openapi(config_path: Path) -> None:
     click.echo(json.dumps(asyncio.run(_load(config_path).openapi()), indent=2))
 
 
+@main.command()
+@config_option
+def health(config_path: Path) -> None:
+    """Ask a running server whether it is ready; exit status 1 means it is not, and the reason is printed.
+
+    Asked is /health/ready of the file's first HTTP listener.
+    """
+    from mim.healthcheck import ask
+
+    reason = ask(_load(config_path).config)
+    if reason:
+        click.echo(f"not ready: {reason}", err=True)
+        sys.exit(1)
+    click.echo("ready")
+
+
 def _load(path: Path) -> Blueprint:
     """Read the file; on errors print them all, one a line, and exit with status 1."""
     from mim.blueprint import Blueprint

@@ -112,7 +112,7 @@ def ready_line(application: Application) -> str:
         settings = listener.options.settings
         parts.append(f"c2s {listener.options.address}:{listener.port} ({settings.tls_mode or 'no TLS'})")
     for http in application.http:
-        parts.append(f"{http.scheme} {http.address}:{http.port} ({', '.join(http.paths) or 'no handlers'})")
+        parts.append(f"{http.scheme} {http.address}:{http.port} ({', '.join(http.paths)})")
     hosts = [
         f"{host.name} [{', '.join(application.modules.running(host)) or 'no modules'}]"
         for host in application.server.hosts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,3 +54,12 @@ async def spawn_server(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[
     yield start
     for process in started:
         await process.stop()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """Return a TCP port of loopback that nobody uses just now, for files that must name one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -168,14 +168,16 @@ class Api:
         self.base = f"http://127.0.0.1:{port}"
         self._session = aiohttp.ClientSession()
 
-    async def request(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+    async def request(
+        self, method: str, path: str, body: Any = None, *, prefix: str = "/api", **options: Any
+    ) -> Answer:
         """Send a request; *body* is JSON-encoded unless it is bytes."""
         headers = dict(options.pop("headers", {}))
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             headers.setdefault("Content-Type", "application/json")
-        url = URL(f"{self.base}/api{path}", encoded=True)
+        url = URL(f"{self.base}{prefix}{path}", encoded=True)
         async with self._session.request(method, url, data=data, headers=headers, **options) as response:
             return Answer(response.status, response.headers, await response.read())
 
@@ -231,6 +233,10 @@ class Server:
         if self._api is None:
             self._api = Api(self.http_port)
         return self._api
+
+    async def http(self, method: str, path: str, body: Any = None, **options: Any) -> Answer:
+        """Send a request to the first HTTP port, whatever its path."""
+        return await self.api.request(method, path, body, prefix="", **options)
 
     async def register(self, *names: str, domain: str = "localhost") -> None:
         """Make accounts with the password of all tests."""
