@@ -7,13 +7,14 @@ import json
 import secrets
 from base64 import b64decode, b64encode
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, MetaData, String, Table, Text, bindparam, delete, func, insert, select, update
 
 from mim.auth.saslprep import saslprep
 from mim.auth.scram import HASHES, Keys, decoy, derive, matches
-from mim.errors import BadRequest, Conflict, NotFound
+from mim.errors import BadRequest, Conflict, EmptyPassword, InvalidPassword, NotFound
 from mim.hooks import joined, notify, notify_async
 from mim.host import Host, Hosts
 from mim.storage.api import Database, Migration, Schema, Write, statement
@@ -57,20 +58,6 @@ _COUNT = statement(
 
 KNOWN_ACCOUNTS = 100_000
 MAX_PASSWORD_BYTES = 1023
-
-
-class EmptyPassword(BadRequest):
-    """A password of no characters."""
-
-    def __init__(self) -> None:
-        super().__init__("empty password")
-
-
-class InvalidPassword(BadRequest):
-    """A password that SASLprep refuses, or one too long to be one."""
-
-    def __init__(self) -> None:
-        super().__init__("invalid password")
 
 
 def prepare_password(password: str) -> str:
@@ -166,8 +153,11 @@ class Accounts:
         if not touched:
             raise NotFound(f"there is no account {account}")
 
-    async def remove(self, account: JID) -> None:
+    async def remove(self, account: JID, *, acknowledge: Callable[[], None] | None = None) -> None:
         """Remove an account with all its data, and end its sessions.
+
+        *acknowledge* is called once the account is gone from disk and before its sessions end: so the account's own
+        client can be told over the stream that is about to end.
 
         Raises:
             NotFound: there is no such account.
@@ -176,12 +166,19 @@ class Accounts:
         if not await self.exists(account):
             raise NotFound(f"there is no account {account}")
         await notify_async(host.hooks.account_leaving, account)
+        if acknowledge is not None:
+            await self._remove_data(host, account)
+            acknowledge()
         if self.session_manager is not None:
             self.session_manager.close_account(account, StreamError("conflict", "User removed"))
+        # In any case now, when no session can write any more.
+        await self._remove_data(host, account)
+        notify(host.hooks.account_removed, account)
+
+    async def _remove_data(self, host: Host, account: JID) -> None:
         writes: list[Write] = joined(host.hooks.account_data_removal, account)
         await self._database.submit(*writes, _DELETE.bind(**_key(account)))
         self._remember(account, False)
-        notify(host.hooks.account_removed, account)
 
     # --- credentials ------------------------------------------------------------------------------------------
 

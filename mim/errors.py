@@ -30,6 +30,20 @@ class InvalidJid(BadRequest):
         self.jid = text
 
 
+class EmptyPassword(BadRequest):
+    """A password of no characters."""
+
+    def __init__(self) -> None:
+        super().__init__("empty password")
+
+
+class InvalidPassword(BadRequest):
+    """A password that SASLprep refuses, or one too long to be one."""
+
+    def __init__(self) -> None:
+        super().__init__("invalid password")
+
+
 class Denied(MimError):
     """Understood, and not permitted."""
 
@@ -70,6 +84,8 @@ WIRE: dict[type[MimError], Wire] = {
     MimError: Wire("internal-server-error", "wait", 500),
     BadRequest: Wire("bad-request", "modify", 400),
     InvalidJid: Wire("jid-malformed", "modify", 400),
+    EmptyPassword: Wire("not-acceptable", "modify", 400),
+    InvalidPassword: Wire("not-acceptable", "modify", 400),
     Denied: Wire("forbidden", "auth", 403),
     NotFound: Wire("item-not-found", "cancel", 404),
     Conflict: Wire("conflict", "cancel", 409),

@@ -57,7 +57,8 @@ class HookSpecs:
     def account_data_removal(self, account: JID) -> Iterable[Write]:
         """Return the writes that remove everything this module stores about an account.
 
-        Called:  after its sessions are closed; all modules' writes and the account's own are one transaction.
+        Called:  after its sessions are closed; all modules' writes and the account's own are one transaction. Once
+                 more, before that, when the account's own client asked for the removal and waits for the answer.
         Kind:    question, all answers are joined.
         """
 

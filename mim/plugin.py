@@ -39,8 +39,6 @@ from mim.host import Host, IqHandler
 from mim.router import NO_REPLY, SUBSCRIPTION_TYPES, ServiceHandler, own_account
 from mim.session.session import Session
 from mim.storage.api import Database, Schema
-from mim.version import NAME as SERVER_NAME
-from mim.version import VERSION as SERVER_VERSION
 from mim.xmpp.conditions import StanzaError, StreamError
 from mim.xmpp.element import Element, element
 from mim.xmpp.jid import JID
@@ -57,8 +55,6 @@ if TYPE_CHECKING:
 __all__ = [
     "JID",
     "NO_REPLY",
-    "SERVER_NAME",
-    "SERVER_VERSION",
     "SUBSCRIPTION_TYPES",
     "ArchiveView",
     "ArchivedMessage",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, bindparam, delete, insert, select
 
-from mim.config.options import ModuleOptions, NonEmpty, Options
+from mim.config import ModuleOptions, NonEmpty, Options
 from mim.plugin import (
     JID,
     NO_REPLY,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mim.config.options import ModuleOptions
+from mim.config import ModuleOptions
 from mim.plugin import (
     JID,
     Module,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Column, MetaData, String, Table, Text, bindparam, delete, insert, select
 
-from mim.config.options import ModuleOptions, NonEmpty, Options
+from mim.config import ModuleOptions, NonEmpty, Options
 from mim.errors import LimitExceeded, TooLarge
 from mim.plugin import (
     JID,

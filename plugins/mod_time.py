@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mim.config.options import ModuleOptions
+from mim.config import ModuleOptions
 from mim.plugin import Element, Module, Stanza, StanzaError, Xep, element, iq_handler
 from mim.xmpp import ns
 

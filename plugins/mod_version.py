@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import platform
 
-from mim.config.options import ModuleOptions
+from mim.config import ModuleOptions
 from mim.plugin import (
-    SERVER_NAME,
-    SERVER_VERSION,
     Element,
     Module,
     Stanza,
@@ -17,6 +15,7 @@ from mim.plugin import (
     iq_handler,
     option,
 )
+from mim.version import NAME, VERSION
 from mim.xmpp import ns
 
 
@@ -40,8 +39,8 @@ class ModVersion(Module[VersionOptions]):
         return element(
             ns.VERSION,
             "query",
-            element(ns.VERSION, "name", SERVER_NAME),
-            element(ns.VERSION, "version", SERVER_VERSION),
+            element(ns.VERSION, "name", NAME),
+            element(ns.VERSION, "version", VERSION),
             element(ns.VERSION, "os", system) if system is not None else None,
         )
 

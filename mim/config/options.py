@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mim.errors import InvalidJid
-from mim.xmpp.jid import prepare_domain, prepare_local
+from mim.xmpp.jid import JID, prepare_domain, prepare_local
 
 
 class Options(BaseModel):
@@ -93,6 +93,10 @@ def _ip_or_cidr(text: str) -> str:
     return str(ipaddress.ip_network(text, strict=False))
 
 
+def _jid(text: str) -> str:
+    return str(JID.parse(text))
+
+
 def _domain(text: str) -> str:
     return prepare_domain(text)
 
@@ -127,6 +131,7 @@ NodePrep = Annotated[
 Port = Annotated[int, Field(ge=0, le=65535), Allowed("must be a port from 0 to 65535")]
 IpAddress = Annotated[str, AfterValidator(_refusing(_ip_address)), Allowed("must be an IP address")]
 IpOrCidr = Annotated[str, AfterValidator(_refusing(_ip_or_cidr)), Allowed("must be an IP address or a network")]
+JidText = Annotated[str, AfterValidator(_refusing(_jid)), Allowed("must be a JID")]
 Domain = Annotated[str, AfterValidator(_refusing(_domain)), Allowed("must be a domain name")]
 HostTemplate = Annotated[
     str,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from mim.config.options import expand_host
+from mim.config import expand_host
 from mim.errors import Conflict, TooLarge
 from mim.plugin import JID, Element, Module, Stanza, StanzaError, Xep, element, hookimpl, iq_handler
 from mim.storage.api import Write

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mim.plugin import SERVER_NAME, Element, Stanza, StanzaError, element
+from mim.plugin import Element, Stanza, StanzaError, element
+from mim.version import NAME as SERVER_NAME
 from mim.xmpp import ns
 from mim.xmpp.forms import Field, find_form, form, read_submission
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mim.config.options import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options
+from mim.config import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options
 from mim.plugin import option
 
 
