@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from mim_plugins.mod_register import MAX_SOURCES, RecentSources, entropy, source_of
 
 from mim.clock import Clock
 from mim.xmpp import ns
 from mim.xmpp.element import Element
 from mim.xmpp.jid import JID
+from mim_plugins.mod_register import MAX_SOURCES, RecentSources, entropy, source_of
 from tests.client import Client
 from tests.foreign import SECONDS, connect, happened, unconnected
 from tests.harness import PASSWORD, Server
