@@ -70,6 +70,9 @@ class AdminApi:
             response = await self._answer(request, target, origin)
         except Refusal as refusal:
             response = refusal.response
+        except Exception:
+            log.exception("request failed", extra={"method": request.method, "path": "/".join(target.path.decoded[:1])})
+            response = answers.text(500, answers.FAULT)
         if origin is not None:
             self._origins.mark(response, origin)
         return response

@@ -43,9 +43,9 @@ class Target(NamedTuple):
 
     scheme: str
     authority: str
-    """The Host header as sent, e.g. ``localhost:8088``; empty when an HTTP/1.0 client sent none."""
+    """The Host header as sent, e.g. ``localhost:8088``; the socket's address when an HTTP/1.0 client sent none."""
     host: str
-    """Its name in lower case."""
+    """The name in the Host header, in lower case; empty when there is none."""
     prefix: str
     """The path the handler is mounted at, without a final slash."""
     path: Path
@@ -248,7 +248,7 @@ class HttpListener:
         prefix = "/" + mount.path.strip("/") if depth else ""
         return mount, Target(
             self.scheme,
-            authority,
+            authority or _own_authority(request),
             host,
             prefix,
             below,
@@ -256,6 +256,13 @@ class HttpListener:
             parameters,
             self._on_loopback,
         )
+
+
+def _own_authority(request: web.BaseRequest) -> str:
+    name = None if request.transport is None else request.transport.get_extra_info("sockname")
+    if not name:
+        return ""
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
 
 class _HostTable:
