@@ -45,7 +45,6 @@ class CommandRegistry:
         """Have *listener* called whenever the set of commands has changed."""
         self._listeners.append(listener)
 
-
     def commands(self) -> tuple[Command, ...]:
         """Return the commands, sorted by path, method and name (contract/admin-api, section 2)."""
         return self._active

@@ -49,7 +49,10 @@ async def test_a_value_created_is_201_with_bare_text_and_an_address(start: Start
 async def test_the_address_is_what_the_command_says_where_it_says_so(start: Start):
     server = await start()
 
-    for path, body in [("/things", {"host": "H", "name": "n/ż", "secret": ""}), ("/things/H", {"name": "n/ż", "secret": ""})]:
+    for path, body in [
+        ("/things", {"host": "H", "name": "n/ż", "secret": ""}),
+        ("/things/H", {"name": "n/ż", "secret": ""}),
+    ]:
         answer = await server.api.post(path, body, headers={"Host": "localhost"})
         assert answer.text == "Thing n/ż made"
         assert answer.headers["Location"] == "http://localhost/api/things/H/n%2F%C5%BC"
@@ -109,7 +112,9 @@ async def test_each_kind_of_refusal_has_its_status_and_its_own_words(
 
 
 @pytest.mark.parametrize("kind", ["none", "text", "deep"])
-async def test_a_result_that_is_not_what_was_declared_is_a_fault(start: Start, kind: str, caplog: pytest.LogCaptureFixture):
+async def test_a_result_that_is_not_what_was_declared_is_a_fault(
+    start: Start, kind: str, caplog: pytest.LogCaptureFixture
+):
     server = await start()
 
     answer = await server.api.get(f"/answers/{kind}/broken")
@@ -123,8 +128,13 @@ async def test_a_connection_goes_on_after_refusals(start: Start):
     server = await start()
 
     async with RawConnection(server.http_port) as connection:
-        for method, path, status in [("GET", "/nothing", 404), ("HEAD", "/things/h", 405), ("GET", "/answers/crash", 500),
-                                     ("POST", "/things/h", 415), ("GET", "/things/h", 200)]:  # fmt: skip
+        for method, path, status in [
+            ("GET", "/nothing", 404),
+            ("HEAD", "/things/h", 405),
+            ("GET", "/answers/crash", 500),
+            ("POST", "/things/h", 415),
+            ("GET", "/things/h", 200),
+        ]:
             connection.send(f"{method} /api{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
             assert (await connection.answer(method)).status == status
 

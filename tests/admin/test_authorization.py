@@ -48,9 +48,27 @@ def test_wrong_credentials_are_not(header: str):
 
 @pytest.mark.parametrize(
     "header",
-    ["", " ", "Basic", "Basic ", "Bearer", "Digest", "Bearer a b", "Bearer ä", "Digest abc", "rubbish", "Foo bar", "Basic YWxh",
-     "Basic YWxhOm1ha290YQ", "Basic !!!!", "Basic YWxhOm1ha290YQ== x", "Basic ż", "BasicYWxhOm1ha290YQ==", ","],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "Basic",
+        "Basic ",
+        "Bearer",
+        "Digest",
+        "Bearer a b",
+        "Bearer ä",
+        "Digest abc",
+        "rubbish",
+        "Foo bar",
+        "Basic YWxh",
+        "Basic YWxhOm1ha290YQ",
+        "Basic !!!!",
+        "Basic YWxhOm1ha290YQ== x",
+        "Basic ż",
+        "BasicYWxhOm1ha290YQ==",
+        ",",
+    ],
+)
 def test_anything_else_is_malformed(header: str):
     with pytest.raises(Malformed):
         AUTH.admits(header)
@@ -63,7 +81,11 @@ def test_a_password_may_hold_colons_and_any_letters():
     assert not auth.admits(basic("ala:ma"))
 
 
-@given(st.text() | st.text().map(lambda text: f"Basic {text}") | st.binary().map(lambda raw: "Basic " + base64.b64encode(raw).decode()))
+@given(
+    st.text()
+    | st.text().map(lambda text: f"Basic {text}")
+    | st.binary().map(lambda raw: "Basic " + base64.b64encode(raw).decode())
+)
 def test_nothing_but_the_right_credentials_is_admitted(header: str):
     try:
         assert not AUTH.admits(header) or header.split()[1] == RIGHT.split()[1]

@@ -21,7 +21,10 @@ values = st.recursive(
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", 'c"', "\\"]) | texts, values)), st.booleans())
 def test_members_come_in_order_with_their_repetitions(pairs: list[tuple[str, Any]], is_ascii: bool):
-    parts = (f"{json.dumps(name, ensure_ascii=is_ascii)}: {json.dumps(value, ensure_ascii=is_ascii)}" for name, value in pairs)
+    parts = (
+        f"{json.dumps(name, ensure_ascii=is_ascii)}: {json.dumps(value, ensure_ascii=is_ascii)}"
+        for name, value in pairs
+    )
 
     found = members(f"{{{', '.join(parts)}}}".encode())
 

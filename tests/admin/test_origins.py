@@ -39,7 +39,15 @@ async def test_other_answers_tell_browsers_nothing(start: Start, origin: str | N
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://x.example", "null", "http://127.0.0.1", "http://localhost:{port}", "http://127.0.0.1:{port}.x.example", ""]
+    "origin",
+    [
+        "http://x.example",
+        "null",
+        "http://127.0.0.1",
+        "http://localhost:{port}",
+        "http://127.0.0.1:{port}.x.example",
+        "",
+    ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_foreign_pages_change_nothing(start: Start, origin: str, method: str):
@@ -66,9 +74,14 @@ async def test_listed_pages_may_read_and_write(start: Start, origin: str):
     server = await start(admin=LISTED)
 
     for method, path, status in [
-        ("GET", "/things/h", 200), ("DELETE", "/things/h/n", 204), ("GET", "/nothing", 404), ("PATCH", "/things/h", 405),
-        ("POST", "/things/h", 400), ("GET", "/openapi.json", 200), ("GET", "/answers/crash", 500),
-    ]:  # fmt: skip
+        ("GET", "/things/h", 200),
+        ("DELETE", "/things/h/n", 204),
+        ("GET", "/nothing", 404),
+        ("PATCH", "/things/h", 405),
+        ("POST", "/things/h", 400),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/answers/crash", 500),
+    ]:
         body = b"{" if method == "POST" else None
         answer = await server.api.request(method, path, body, headers={"Origin": origin})
         assert answer.status == status
@@ -149,8 +162,18 @@ def test_a_listed_page_behind_a_proxy_is_no_rebinding():
 
 @pytest.mark.parametrize(
     ("host", "is_loopback"),
-    [("localhost", True), ("localhost.", True), ("a.localhost", True), ("127.0.0.2", True), ("::1", True), ("", True),
-     ("localhost.evil.example", False), ("10.0.0.1", False), ("127.0.0.1.evil.example", False), ("notlocalhost", False)],
-)  # fmt: skip
+    [
+        ("localhost", True),
+        ("localhost.", True),
+        ("a.localhost", True),
+        ("127.0.0.2", True),
+        ("::1", True),
+        ("", True),
+        ("localhost.evil.example", False),
+        ("10.0.0.1", False),
+        ("127.0.0.1.evil.example", False),
+        ("notlocalhost", False),
+    ],
+)
 def test_names_of_this_machine(host: str, is_loopback: bool):
     assert is_loopback_name(host) is is_loopback

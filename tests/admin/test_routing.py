@@ -36,7 +36,18 @@ async def test_a_path_leads_to_its_command(start: Start, path: str, first: str):
 
 @pytest.mark.parametrize(
     "path",
-    ["/isitthereornot", "", "/", "/Things/x", "//things/x", "/things//x", "/things/x//", "/things/a/b/c/d", "/rooms", "/docs/x"],
+    [
+        "/isitthereornot",
+        "",
+        "/",
+        "/Things/x",
+        "//things/x",
+        "/things//x",
+        "/things/x//",
+        "/things/a/b/c/d",
+        "/rooms",
+        "/docs/x",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PATCH", "POST"])
 async def test_an_unknown_path_is_404_without_a_body_before_anything_is_asked(start: Start, path: str, method: str):
@@ -48,7 +59,9 @@ async def test_an_unknown_path_is_404_without_a_body_before_anything_is_asked(st
     assert "WWW-Authenticate" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/things/a%zz", "/things/%", "/things/%ff", "/nothing/%zz", "/things/x?a=%zz", "/things/x?a=%ff"])
+@pytest.mark.parametrize(
+    "path", ["/things/a%zz", "/things/%", "/things/%ff", "/nothing/%zz", "/things/x?a=%zz", "/things/x?a=%ff"]
+)
 async def test_a_bad_escape_is_400_without_a_body(start: Start, path: str):
     server = await start()
 

@@ -63,7 +63,9 @@ class ModSample(Module[Options]):
     async def remove_thing(self, host: str, thing: str) -> None:
         self.calls.append((host, thing))
 
-    @command("things", action="create", desc="Say", subcategory="words", identifiers=("host", "name"), xml_text=("text",))
+    @command(
+        "things", action="create", desc="Say", subcategory="words", identifiers=("host", "name"), xml_text=("text",)
+    )
     async def say(self, host: str, name: str, text: str) -> None:
         self.calls.append((host, name, text))
 
