@@ -9,8 +9,9 @@ from asyncio import Future
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from mim.clock import from_us
 from mim.storage.api import Write
 from mim.xmpp.element import Element
 from mim.xmpp.jid import JID
@@ -36,6 +37,10 @@ class RosterView(Protocol):
         """Tell whether *viewer* is entitled to the account's presence; None = its roster is not in memory."""
         ...
 
+    def has_contact(self, account: JID, contact: JID) -> bool | None:
+        """Tell whether the bare *contact* is on the roster (hidden items do not count); None = not in memory."""
+        ...
+
     async def list_contacts(self, account: JID) -> list[Contact]:
         """Return all items, hidden ones (none, pending in) included, sorted by JID."""
         ...
@@ -56,14 +61,31 @@ class RosterView(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedMessage:
-    """A message of an archive: its id, when it was archived, who sent it, and the stanza as XML text."""
+SENT_ARCHIVE_ID = "mam.sent_id"
+"""Key in ``stanza.trail.notes``: the id, as clients see it, under which a message stands in its sender's own archive.
+
+The archive leaves it for carbons: their "sent" copies carry it as ``<stanza-id/>`` by the sender's bare JID. It is
+absent when the message was not archived, or when ids are not to be shown (``no_stanzaid_element``).
+"""
+
+
+class ArchivedMessage(NamedTuple):
+    """A message of an archive: its id, when it was archived, from whom, its ``id``, its body, the whole as XML text.
+
+    *message_id* and *body* are empty when the stanza has none; *archived_us* are microseconds since 1970.
+    """
 
     archive_id: int
-    archived_at: datetime
-    sender: JID
+    archived_us: int
+    sender: str
+    message_id: str
+    body: str
     stanza: str
+
+    @property
+    def archived_at(self) -> datetime:
+        """Return when it was archived."""
+        return from_us(self.archived_us)
 
 
 class ArchiveView(Protocol):
@@ -101,11 +123,13 @@ class RoomArchive(Protocol):
         """Tell whether rooms of this service domain (``muclight.localhost``) are archived."""
         ...
 
-    def record(self, stanza: Stanza, room: JID, author: JID) -> Stanza:
+    def record(self, stanza: Stanza, room: JID, author: JID, *, affiliation: str = "", role: str = "") -> Stanza:
         """Archive a groupchat message on its way to the occupants, if it is of the kind that is archived.
 
-        *stanza* comes from the occupant's JID, *author* is his real one. Returned is the stanza to send: with its
-        ``<stanza-id/>`` when it was archived. The write is among ``stanza.trail.promises``.
+        *stanza* comes from the occupant's JID, or from the room itself; *author* is the occupant's real JID, his
+        *affiliation* and *role* are shown with it to those who may see it. Returned is the stanza to send: with its
+        ``<stanza-id/>`` when it was archived, and without any that claims to be the room's. The write is among
+        ``stanza.trail.promises``.
         """
         ...
 

@@ -272,6 +272,10 @@ class ModuleApi:
         """Return an id that is unique and ascends with time: microseconds * 256 + node."""
         return self._server.archive_ids.next()
 
+    def note_archive_id(self, archive_id: int) -> None:
+        """Make sure that new ids are above one that a store has kept over a restart."""
+        self._server.archive_ids.stay_above(archive_id)
+
     # --- other modules ----------------------------------------------------------------------------------------
 
     def find(self, kind: type[T]) -> T | None:

@@ -23,6 +23,10 @@ class ArchiveIds:
         self._last_us = max(self._clock.now_us(), self._last_us + 1)
         return self._last_us * 256 + self._node
 
+    def stay_above(self, archive_id: int) -> None:
+        """Give only later ids than one that is stored, although the clock may have been set back since."""
+        self._last_us = max(self._last_us, microseconds_of(archive_id))
+
 
 def microseconds_of(archive_id: int) -> int:
     """Return when an id was made, in microseconds since 1970."""

@@ -42,3 +42,14 @@ def test_any_text_is_an_id_or_refused(text):
 def test_other_texts_are_refused(text):
     with pytest.raises(ValueError, match="no archive id"):
         decode(text)
+
+
+def test_ids_stay_above_one_that_is_stored_already():
+    ids = ArchiveIds(Backwards())
+    stored = 2 * 10**15 * 256
+
+    ids.stay_above(stored)
+    assert ids.next() > stored
+
+    ids.stay_above(7)
+    assert ids.next() > stored
