@@ -138,7 +138,7 @@ def _load(path: Path) -> Blueprint:
         sys.exit(1)
     except ConfigErrors as errors:
         for problem in errors.problems:
-            click.echo(f"{path}: {problem}", err=True)
+            click.echo(f"{path}: {f'{problem.place}: ' if problem.place else ''}{problem}", err=True)
         click.echo(f"{path}: {len(errors.problems)} error(s), nothing started", err=True)
         sys.exit(1)
     return blueprint

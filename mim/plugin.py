@@ -121,6 +121,8 @@ class Module(Generic[O_co]):
     """Modules started with this one although nobody wrote them (contract/modules, "Automatic starts")."""
     after: ClassVar[tuple[str, ...]] = ()
     """Modules that start before this one if they run at all; decides the order of filters, too."""
+    dynamic_domains: ClassVar[bool] = True
+    """It works for host types, whose domains come and go; False: a file with host types may not switch it on."""
     schema: ClassVar[Schema | None] = None
     """The tables this module owns."""
     features: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import mim_plugins
 from mim.commands.model import commands_of
-from mim.config import Options
+from mim.config import ModuleInfo, Options
 from mim.errors import BadRequest, Conflict, MimError, NotFound
 from mim.host import Host
 from mim.plugin import Module, ModuleApi, iq_handlers_of
@@ -61,12 +61,13 @@ class ModuleCatalogue:
             found = self._classes[name] = self._import(name)
         return found
 
-    def options_of(self, name: str) -> type[Options] | None:
-        """Return the options model of a module, None when there is no such module."""
+    def info_of(self, name: str) -> ModuleInfo | None:
+        """Return what the checks of a file ask about a module, None when there is no such module."""
         try:
-            return self.get(name).Options
+            made = self.get(name)
         except NotFound:
             return None
+        return ModuleInfo(made.Options, made.needs, made.dynamic_domains)
 
     def _entry_points(self) -> dict[str, str]:
         if self._installed is None:

@@ -107,9 +107,10 @@ def config(
     """Return a TOML text with a c2s listener and, unless *admin* is None, an HTTP one, on ports the system picks.
 
     *modules*, *c2s*, *admin*, *general*, *auth* and *more* are TOML put at their places; *c2s_tls* is the content of
-    the listener's tls table (None = no TLS).
+    the listener's tls table (None = no TLS); a self-signed certificate serves when it names none.
     """
-    tls = "" if c2s_tls is None else f"[listen.c2s.tls]\n{c2s_tls}\n"
+    own = "" if c2s_tls is None or "certfile" in c2s_tls else "self_signed = true\n"
+    tls = "" if c2s_tls is None else f"[listen.c2s.tls]\n{own}{c2s_tls}\n"
     http = (
         ""
         if admin is None

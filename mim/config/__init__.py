@@ -2,37 +2,46 @@
 
 from mim.config.errors import ConfigErrors, Problem
 from mim.config.loader import Config, HostConfig, Notice, load, load_file
+from mim.config.modules import ModuleInfo
 from mim.config.options import (
     AccessRuleName,
     Domain,
+    ExistingDirectory,
+    ExistingFile,
     HostTemplate,
+    HttpPoolName,
     Infinity,
     IpAddress,
     IpOrCidr,
     IqDisc,
     JidText,
+    ModuleName,
     ModuleOptions,
     NodePrep,
     NonEmpty,
-    Options,
     Port,
     ShaperName,
     expand_host,
-    option,
 )
+from mim.config.tables import Options, Refusal, option
 
 __all__ = [
     "AccessRuleName",
     "Config",
     "ConfigErrors",
     "Domain",
+    "ExistingDirectory",
+    "ExistingFile",
     "HostConfig",
     "HostTemplate",
+    "HttpPoolName",
     "Infinity",
     "IpAddress",
     "IpOrCidr",
     "IqDisc",
     "JidText",
+    "ModuleInfo",
+    "ModuleName",
     "ModuleOptions",
     "NodePrep",
     "NonEmpty",
@@ -40,6 +49,7 @@ __all__ = [
     "Options",
     "Port",
     "Problem",
+    "Refusal",
     "ShaperName",
     "expand_host",
     "load",

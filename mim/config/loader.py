@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal
 
-import tomli
-from pydantic import BaseModel, ValidationError
-
-from mim.config.errors import ConfigErrors, Problem, names_listed, nearest, shown
-from mim.config.explain import problems_of
-from mim.config.options import Options
-from mim.config.sections import Auth, General, Listen, Top
-from mim.errors import MimError
+from mim.config.access import AccessRules, ServedDomains, joined_access, joined_acl
+from mim.config.availability import unavailable
+from mim.config.document import read_document, with_environment, with_values_from_elsewhere
+from mim.config.errors import MISSING, ConfigErrors, Problem, shown
+from mim.config.kinds import Report
+from mim.config.lines import place_of, places_of
+from mim.config.modules import Modules, info_of
+from mim.config.sections import Auth, General, HostSection, Listen, OutgoingPools, S2s, Services, Top
+from mim.config.strict import StrictChecks, module_sections
+from mim.config.tables import Options, checked_table, with_options
+from mim.config.tiers import Tiers, tiers_of
+from mim.config.walk import written_options
 from mim.xmpp.jid import JID
 
-
-class Modules(Protocol):
-    """What the loader asks about modules."""
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names of all modules there are."""
-        ...
-
-    def options_of(self, name: str) -> type[Options] | None:
-        """Return the options model of a module, None when there is no such module."""
-        ...
+Stage = Literal["load", "strict", "serve"]
+"""How far to check: what MongooseIM refuses too; what it misbehaves on; what this version cannot do yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,156 +40,190 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class HostConfig:
-    """The options of one host."""
+    """The options of one host, or of one host type."""
 
     name: str
     general: General
     auth: Auth
     modules: dict[str, Options]
+    """The modules to run."""
+    s2s: S2s
+    rules: AccessRules
+    shapers: Mapping[str, int]
+    """The rates of ``[shaper]``, per second."""
+    is_host_type: bool = False
+    """Its domains come and go; a host has one, which is its name."""
 
-    def access_value(self, rule: str, jid: JID) -> str | int | None:
-        """Return the value an access rule gives for *jid*; None when the rule is not defined."""
-        return {"all": "allow", "none": "deny"}.get(rule)
+    def access_value(self, rule: str, jid: JID, domain: str = "") -> str | int | None:
+        """Return the value an access rule gives for *jid*; None when the rule is not defined.
+
+        *domain* is the served domain that is asked: what ``current_domain`` means. Not given, it is the host's name,
+        or for a host type the domain of *jid*.
+        """
+        return self.rules.value(rule, jid, domain or (jid.domain if self.is_host_type else self.name))
+
+    def allows(self, rule: str, jid: JID, domain: str = "") -> bool:
+        """Tell whether an access rule gives "allow" for *jid*."""
+        return self.access_value(rule, jid, domain) == "allow"
+
+    def rate(self, rule: str, jid: JID, domain: str = "") -> int | None:
+        """Return the rate per second of the shaper that an access rule names for *jid*; None = no limit."""
+        value = self.access_value(rule, jid, domain)
+        return self.shapers.get(value) if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole file, checked. ``hosts`` holds the options per host, in the order of general.hosts."""
+    """A whole file, checked. ``hosts`` holds the options per host, in the order of the file, then per host type."""
 
     general: General
     listen: Listen
+    outgoing_pools: OutgoingPools
+    services: Services
     hosts: dict[str, HostConfig]
+    rules: AccessRules
+    """The rules for what belongs to no host."""
+    served: ServedDomains
+    shapers: Mapping[str, int]
+    top: Top
+    """The file as it is written."""
+    tiers: Tiers = field(default_factory=Tiers)
     notices: list[Notice] = field(default_factory=list)
 
 
-# Modules of the contract that this version does not have; a file that names one is refused, not half obeyed.
-PLANNED = frozenset(
-    {
-        "mod_adhoc", "mod_amp", "mod_auth_token", "mod_blocking", "mod_bosh", "mod_cache_users", "mod_caps",
-        "mod_carboncopy", "mod_csi", "mod_domain_isolation", "mod_event_pusher", "mod_extdisco",
-        "mod_global_distrib", "mod_http_upload", "mod_inbox", "mod_inbox_commands", "mod_jingle_sip",
-        "mod_keystore", "mod_muc", "mod_muc_commands", "mod_muc_light", "mod_muc_light_commands", "mod_muc_log",
-        "mod_offline_chatmarkers", "mod_offline_stub", "mod_privacy", "mod_pubsub",
-        "mod_push_service_mongoosepush", "mod_shared_roster_ldap", "mod_sic", "mod_smart_markers",
-        "mod_stream_management",
-    }
-)
-
-
-def load_file(path: Path, *, modules: Modules) -> Config:
+def load_file(path: Path, *, modules: Modules, environment: Mapping[str, str] | None = None) -> Config:
     """Read a file; see :func:`load`. Raises OSError when it cannot be read."""
-    return load(path.read_bytes(), modules=modules)
+    return load(path.read_bytes(), modules=modules, environment=environment)
 
 
-def load(text: str | bytes, *, modules: Modules) -> Config:
+def load(
+    text: str | bytes, *, modules: Modules, environment: Mapping[str, str] | None = None, until: Stage = "serve"
+) -> Config:
     """Return the checked configuration.
 
+    *environment* (default: that of the process) gives ``MIM__…`` overrides and the values of ``${…}``.
+
     Raises:
-        ConfigErrors: the text is no TOML, or has problems; all are told at once.
+        ConfigErrors: the text is no TOML, or has problems; all of one stage are told at once.
     """
-    document = _read(text)
-    problems: list[Problem] = []
-    top: Top | None = None
-    try:
-        top = Top.model_validate(document)
-    except ValidationError as error:
-        problems += problems_of(error, Top, "")
-    sections = document.get("modules")
-    options = _modules(sections, modules, problems) if isinstance(sections, dict) else {}
-    if top is not None:
-        problems += _rules(top)
-    if problems or top is None:
-        raise ConfigErrors(problems)
-    hosts = {name: HostConfig(name, top.general, top.auth, options) for name in top.general.hosts}
-    return Config(top.general, top.listen, hosts, list(_notices(document, top, options)))
+    environment = os.environ if environment is None else environment
+    document = read_document(text)
+    problems = with_environment(document, environment)
+    problems += with_values_from_elsewhere(document, environment)
+    report = Report(modules)
+    top = checked_table(Top, document, "", report)
+    assert isinstance(top, Top)
+    problems += report.problems
+    problems += _for_dynamic_domains(document, modules)
+    _raise(problems, text, document)
+    written = list(written_options(top, document))
+    warnings: list[str] = []
+    if until != "load":
+        strict = StrictChecks(top, document, written, modules)
+        strict.run()
+        _raise(strict.problems, text, document)
+        warnings = strict.warnings
+    if until == "serve":
+        _raise(list(unavailable(written, modules)), text, document)
+    tiers = tiers_of(written, top)
+    return _combined(top, modules, tiers, list(_notices(tiers, warnings)))
 
 
-def _read(text: str | bytes) -> dict[str, Any]:
-    try:
-        return tomli.loads(text.decode() if isinstance(text, bytes) else text)
-    except tomli.TOMLDecodeError as error:
-        raise ConfigErrors([Problem("(syntax)", f"line {error.lineno}, column {error.colno}", error.msg)]) from None
-    except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1  # type: ignore[arg-type]
-        raise ConfigErrors([Problem("(syntax)", f"line {line}", "must be UTF-8")]) from None
-    except RecursionError:
-        raise ConfigErrors([Problem("(syntax)", "the whole", "nested too deeply")]) from None
+def _for_dynamic_domains(document: dict[str, Any], modules: Modules) -> Iterator[Problem]:
+    """L2: what runs for host types works with domains that come and go."""
+    general = document.get("general")
+    host_types = general.get("host_types") if isinstance(general, dict) else None
+    if not isinstance(host_types, list) or not host_types:
+        return
+    for path, sections in module_sections(document):
+        if path != "modules":
+            entry = document["host_config"][int(path.partition("[")[2].partition("]")[0])]
+            if entry.get("host_type", entry.get("host")) not in host_types:
+                continue
+        for name, section in sections.items():
+            info = info_of(modules, name) if name.startswith("mod_") else None
+            if info is not None and not info.dynamic_domains:
+                yield Problem(f"{path}.{name}", shown(section), "does not work for host types (general.host_types)")
 
 
-def _modules(sections: dict[str, Any], modules: Modules, problems: list[Problem]) -> dict[str, Options]:
-    options: dict[str, Options] = {}
-    for name, section in sections.items():
-        path = f"modules.{name}"
-        try:
-            model = modules.options_of(name)
-        except MimError as error:
-            problems.append(Problem(path, shown(section), error.text))
-            continue
-        if model is None:
-            problems.append(_unknown_module(name, section, modules))
-        elif not isinstance(section, dict):
-            problems.append(Problem(path, shown(section), "must be a table"))
-        else:
-            try:
-                options[name] = model.model_validate(section)
-            except ValidationError as error:
-                problems += problems_of(error, model, path)
-    return options
+def _raise(problems: list[Problem], text: str | bytes, document: dict[str, Any]) -> None:
+    """Raise all problems with the places they are written at, if there are any."""
+    if not problems:
+        return
+    source = text.decode() if isinstance(text, bytes) else text
+    places = places_of(source)
+    raise ConfigErrors(
+        problem if problem.place else problem.at(_origin(document, problem) or place_of(places, problem.path))
+        for problem in problems
+    )
 
 
-def _unknown_module(name: str, section: Any, modules: Modules) -> Problem:
-    path = f"modules.{name}"
-    if name in PLANNED:
-        return Problem(path, shown(section), "is not available in this version")
-    known = {*modules.names, *PLANNED}
-    allowed = f"no such module; there are {names_listed(modules.names)}"
-    return Problem(path, shown(section), allowed, nearest(name, known))
+def _origin(document: dict[str, Any], problem: Problem) -> str:
+    """Return the environment variable that gave a value; empty for what stands in the file."""
+    return "environment" if problem.found.startswith("(environment variable ") and problem.found != MISSING else ""
 
 
-def _rules(top: Top) -> Iterable[Problem]:
-    """Check what holds between tables."""
-    if not top.general.hosts:
-        yield Problem("general.hosts", "[]", "must name at least one domain")
-    seen_hosts: set[str] = set()
-    for position, host in enumerate(top.general.hosts):
-        if host in seen_hosts:
-            yield Problem(f"general.hosts[{position}]", shown(host), "named twice")
-        seen_hosts.add(host)
-    bound: set[tuple[str, int]] = set()
-    for kind in ("c2s", "http"):
-        for position, listener in enumerate(getattr(top.listen, kind)):
-            address = (listener.address, listener.port)
-            if listener.port and address in bound:
-                text = f"another listener has this port on {listener.address}"
-                yield Problem(f"listen.{kind}[{position}].port", str(listener.port), text)
-            bound.add(address)
+def _notices(tiers: Tiers, warnings: list[str]) -> Iterator[Notice]:
+    for text in warnings:
+        yield Notice("warning", text)
+    if tiers.warning():
+        yield Notice("warning", tiers.warning())
+    if tiers.notice():
+        yield Notice("info", tiers.notice())
 
 
-def _notices(document: dict[str, Any], top: Top, options: dict[str, Options]) -> Iterable[Notice]:
-    ineffective = list(_written_without_effect(document, top, ""))
-    for name, section in options.items():
-        ineffective += _written_without_effect(document["modules"][name], section, f"modules.{name}")
-    if ineffective:
-        yield Notice("info", f"no effect: {', '.join(sorted(ineffective))}")
-    if not top.auth.enabled:
-        yield Notice("warning", "auth: no method is switched on, nobody can log in; write [auth.internal]")
+def _combined(top: Top, modules: Modules, tiers: Tiers, notices: list[Notice]) -> Config:
+    """Return what holds for each host (contract/config, section 10)."""
+    served = ServedDomains({name: name for name in top.general.hosts})
+    shapers = {name: shaper.max_rate for name, shaper in top.shaper.items()}
+    hosts = {}
+    for name in (*top.general.hosts, *top.general.host_types):
+        own = [section for section in top.host_config if section.name == name]
+        hosts[name] = _host(name, top, own, modules, served, shapers)
+    return Config(
+        general=top.general,
+        listen=top.listen,
+        outgoing_pools=top.outgoing_pools,
+        services=top.services,
+        hosts=hosts,
+        rules=AccessRules(top.acl, top.access, served),
+        served=served,
+        shapers=shapers,
+        top=top,
+        tiers=tiers,
+        notices=notices,
+    )
 
 
-def _written_without_effect(document: dict[str, Any], model: BaseModel, path: str) -> Iterable[str]:
-    for name, value in document.items():
-        info = type(model).model_fields.get(name)
-        if info is None:
-            continue
-        inner = f"{path}.{name}" if path else name
-        extra = info.json_schema_extra
-        if isinstance(extra, dict) and extra.get("tier") == "C":
-            if value != info.default:
-                yield inner
-            continue
-        actual = getattr(model, name)
-        if isinstance(actual, BaseModel) and isinstance(value, dict):
-            yield from _written_without_effect(value, actual, inner)
-        elif isinstance(actual, list) and isinstance(value, list):
-            for position, (written, item) in enumerate(zip(value, actual, strict=False)):
-                if isinstance(item, BaseModel) and isinstance(written, dict):
-                    yield from _written_without_effect(written, item, f"{inner}[{position}]")
+def _host(
+    name: str, top: Top, own: list[HostSection], modules: Modules, served: ServedDomains, shapers: Mapping[str, int]
+) -> HostConfig:
+    def last(section: str) -> Any:
+        return next((value for entry in reversed(own) if (value := vars(entry).get(section)) is not None), None)
+
+    general = top.general
+    if last("general") is not None:
+        general = with_options(general, **vars(last("general")))
+    auth, s2s, sections = last("auth"), last("s2s"), last("modules")
+    return HostConfig(
+        name=name,
+        general=general,
+        auth=top.auth if auth is None else auth,
+        modules=_runnable(top.modules if sections is None else sections, modules),
+        s2s=top.s2s if s2s is None else s2s,
+        rules=AccessRules(
+            joined_acl(top.acl, last("acl") or {}), joined_access(top.access, last("access") or {}), served
+        ),
+        shapers=shapers,
+        is_host_type=name not in top.general.hosts,
+    )
+
+
+def _runnable(sections: dict[str, Options], modules: Modules) -> dict[str, Options]:
+    """Return the sections of modules that this version has; the others are of tiers B and C, and named at start."""
+    runnable = {}
+    for name, options in sections.items():
+        info = info_of(modules, name)
+        if info is not None and info.is_available:
+            runnable[name] = options
+    return runnable

@@ -138,6 +138,7 @@ class HttpListener:
         tls = self.section.tls
         if tls is None:
             return None
+        assert tls.certfile is not None  # a file without it is refused (rule X7)
         context = server_context(
             tls.certfile,
             keyfile=tls.keyfile,

@@ -71,7 +71,7 @@ def mechanisms_of(host: Host, bindings: Mapping[str, bytes]) -> list[str]:
     auth = host.config.auth
     if not auth.enabled:
         return []
-    wanted = [_BY_OPTION[name] for name in auth.sasl_mechanisms or _BY_OPTION]
+    wanted = [_BY_OPTION[name] for name in auth.sasl_mechanisms if name in _BY_OPTION]
     hashes = None if auth.password.format == "plain" else auth.password.hash
     offered = []
     for mechanism in wanted:

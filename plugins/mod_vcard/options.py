@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from mim.config import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options
 from mim.plugin import option
@@ -67,6 +65,6 @@ class VCardOptions(ModuleOptions):
     host: HostTemplate = option("vjud.@HOST@", help="Name of the user directory.")
     search: bool = option(True, help="Whether there is a user directory.")
     backend: Literal["mnesia", "rdbms", "riak", "ldap"] = option("mnesia", help="Where vCards are kept.")
-    matches: Annotated[int, Field(ge=0)] | Infinity = option(30, help="How many users a search finds at most.")
+    matches: int | Infinity = option(30, minimum=0, help="How many users a search finds at most.")
     ldap: Ldap | None = option(None, tier="C", help="No effect.")
     riak: Riak = option(Riak(), tier="C", help="No effect.")

@@ -39,7 +39,7 @@ async def listen() -> AsyncIterator[Listen]:
     async def start(
         *mounts: Mount, limits: dict[str, Any] | None = None, server_name: str | None = None, **section: Any
     ) -> HttpListener:
-        options = Section.model_validate({"port": 0, "ip_address": "127.0.0.1", **section})
+        options = Section(**{"port": 0, "ip_address": "127.0.0.1", **section})
         listener = HttpListener(options, mounts, server_name=server_name)
         listener.limits = replace(listener.limits, **(limits or {}))
         await listener.start()

@@ -80,6 +80,7 @@ scram_iterations = 4096
 port = 0
 ip_address = "127.0.0.1"
 [listen.c2s.tls]
+self_signed = true
 """
     server = await serve(text=text)
     hashes = ("SCRAM-SHA-512", "SCRAM-SHA-384", "SCRAM-SHA-256", "SCRAM-SHA-224", "SCRAM-SHA-1")
