@@ -63,8 +63,8 @@ class RawConnection:
             return b""
 
 
-async def exchange(port: int, data: bytes) -> RawAnswer:
-    """Send bytes on a connection of their own and return the first answer."""
+async def exchange(port: int, data: bytes, method: str = "GET") -> RawAnswer:
+    """Send bytes on a connection of their own and return the first answer, to a request with that *method*."""
     async with RawConnection(port) as connection:
         connection.send(data)
-        return await connection.answer()
+        return await connection.answer(method)

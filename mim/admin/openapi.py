@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mim.admin.openapi3 import MEDIA_TYPE, SCHEMA, openapi3
+from mim.admin.openapi3 import JSON, SCHEMA, TEXT_TYPES, openapi3
 from mim.admin.swagger2 import Operation, swagger2
 from mim.commands.model import Argument, Command
 from mim.version import VERSION
@@ -111,14 +111,18 @@ def _parameter(command: Command, argument: Argument, place: str, name: str) -> d
 
 
 def _responses(command: Command, *, has_body: bool) -> dict[int, dict[str, Any]]:
-    responses = {_status(command): _success(command)}
+    # Clients make their Accept header of the types named here, and the API only answers those that take JSON. So a
+    # command without a JSON result says that its text goes by that name, too.
+    success = _success(command)
+    kinds = [PLAIN_TEXT] if SCHEMA in success else [PLAIN_TEXT, JSON]
+    responses = {_status(command): success}
     for status, words in _WITH_TEXT.items():
         if (status == 403 and command.action == "read") or (status == 413 and not has_body):
             continue
         told = command.errors.get(status)
-        responses[status] = {"description": f"{told} {words}" if told else words, MEDIA_TYPE: PLAIN_TEXT}
+        responses[status] = {"description": f"{told} {words}" if told else words, TEXT_TYPES: kinds}
     for status, words in command.errors.items():
-        responses.setdefault(status, {"description": words, MEDIA_TYPE: PLAIN_TEXT})
+        responses.setdefault(status, {"description": words, TEXT_TYPES: kinds})
     for status, words in _NO_BODY.items():
         if status != 415 or has_body:
             responses.setdefault(status, {"description": words})
@@ -136,7 +140,7 @@ def _success(command: Command) -> dict[str, Any]:
         return {"description": "Done."}
     if command.action in ("read", "delete"):
         return {"description": "The result.", SCHEMA: command.schemas.get("result") or _result_schema(command)}
-    response: dict[str, Any] = {"description": "The result, as bare text.", MEDIA_TYPE: PLAIN_TEXT}
+    response: dict[str, Any] = {"description": "The result, as bare text.", TEXT_TYPES: [JSON, PLAIN_TEXT]}
     if command.action == "create":
         response["headers"] = {"Location": {"type": "string", "format": "uri", "description": "What was made."}}
     return response

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-MEDIA_TYPE = "x-media-type"
-"""On a Swagger 2.0 response: the type of its body, where that is not the document's own."""
+TEXT_TYPES = "x-text"
+"""On a Swagger 2.0 response: the types its body of bare text goes by."""
 SCHEMA = "x-schema"
-"""On a Swagger 2.0 response: the JSON schema of its body, which aiohttp-apispec would want as a marshmallow class."""
+"""On a Swagger 2.0 response: the schema of its JSON body, which aiohttp-apispec would want as a marshmallow class."""
 JSON = "application/json"
 
 _PARAMETER_KEYS = ("in", "name", "required", "description")
@@ -68,7 +68,7 @@ def _parameter(swagger: dict[str, Any]) -> dict[str, Any]:
 
 
 def _response(swagger: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    response = {key: value for key, value in swagger.items() if key not in (SCHEMA, "headers", MEDIA_TYPE)}
+    response = {key: value for key, value in swagger.items() if key not in ("headers", SCHEMA, TEXT_TYPES)}
     if "headers" in swagger:
         response["headers"] = {
             name: {
@@ -77,11 +77,10 @@ def _response(swagger: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any
             }
             for name, header in swagger["headers"].items()
         }
-    media_type = swagger.get(MEDIA_TYPE, JSON)
     if SCHEMA in swagger:
-        response["content"] = {media_type: {"schema": _shared(swagger[SCHEMA], schemas)}}
-    elif media_type != JSON:
-        response["content"] = {media_type: {"schema": {"type": "string"}}}
+        response["content"] = {JSON: {"schema": _shared(swagger[SCHEMA], schemas)}}
+    elif TEXT_TYPES in swagger:
+        response["content"] = {kind: {"schema": {"type": "string"}} for kind in swagger[TEXT_TYPES]}
     return response
 
 

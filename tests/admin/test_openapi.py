@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator
 
 from mim.admin.openapi import _operations, document
-from mim.admin.openapi3 import MEDIA_TYPE, SCHEMA, openapi3
+from mim.admin.openapi3 import SCHEMA, TEXT_TYPES, openapi3
 from mim.admin.swagger2 import swagger2
 from mim.commands.model import commands_of
 from tests.admin.conftest import CREDENTIALS, OPEN, Start
@@ -67,7 +67,9 @@ def test_an_operation_tells_all_that_its_command_declares():
         "properties": {"name": {"type": "string"}, "secret": {"type": "string", "format": "password"}},
         "additionalProperties": False,
     }
-    assert found["responses"]["201"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
+    text = {"schema": {"type": "string"}}
+    assert found["responses"]["201"]["content"] == {"application/json": text, "text/plain": text}
+    assert found["responses"]["403"]["content"] == {"text/plain": text, "application/json": text}
     assert "Location" in found["responses"]["201"]["headers"]
     assert found["responses"]["403"]["description"].startswith("The name is taken. ")
     assert set(found["responses"]) == {"201", "400", "401", "403", "404", "406", "413", "415", "500"}
@@ -117,7 +119,7 @@ def test_schemas_with_a_title_are_shared():
                     "responses": {
                         200: {"description": "", SCHEMA: {"type": "array", "items": thing}},
                         201: {"description": "", SCHEMA: {**thing, "type": "string"}},
-                        400: {"description": "", MEDIA_TYPE: "text/plain"},
+                        400: {"description": "", TEXT_TYPES: ["text/plain"]},
                     }
                 }
             }
@@ -131,6 +133,14 @@ def test_schemas_with_a_title_are_shared():
     assert responses["201"]["content"]["application/json"]["schema"]["type"] == "string"
     assert responses["400"]["content"] == {"text/plain": {"schema": {"type": "string"}}}
     assert found["components"]["schemas"] == {"Thing": thing}
+
+
+def test_a_client_that_accepts_what_is_documented_is_answered():
+    for methods in DOCUMENT["paths"].values():
+        for described in methods.values():
+            assert any(
+                "application/json" in response.get("content", ()) for response in described["responses"].values()
+            )
 
 
 def test_the_document_says_where_and_how_to_call():
