@@ -119,6 +119,8 @@ class Module(Generic[O_co]):
     """Modules that must run before this one; if one is missing from the file, this one starts with a warning."""
     starts: ClassVar[tuple[str, ...]] = ()
     """Modules started with this one although nobody wrote them (contract/modules, "Automatic starts")."""
+    shares_options_with: ClassVar[tuple[str, ...]] = ()
+    """Those of the modules it starts that take its options where their own section has not written theirs."""
     after: ClassVar[tuple[str, ...]] = ()
     """Modules that start before this one if they run at all; decides the order of filters, too."""
     dynamic_domains: ClassVar[bool] = True

@@ -175,6 +175,9 @@ class ModuleManager:
             for other in self._catalogue.get(name).also_starts(section):
                 if other in known:
                     options.setdefault(other, self._catalogue.get(other).Options())
+            for other in self._catalogue.get(name).shares_options_with:
+                if other in options:
+                    options[other] = _completed(options[other], section)
         return options
 
     def in_order(self, names: Iterable[str]) -> list[str]:
@@ -264,6 +267,13 @@ class ModuleManager:
         except Exception:
             api.log.exception("module failed to stop", extra={"plugin": name})
         await api.close()
+
+
+def _completed(options: Options, other: Options) -> Options:
+    """Return *options* with what is written in *other* for the keys that are not written in them."""
+    model = type(options)
+    written = {key: value for key, value in other.model_dump(exclude_unset=True).items() if key in model.model_fields}
+    return model.model_validate({**written, **options.model_dump(exclude_unset=True)})
 
 
 def _owner(host: Host, name: str) -> str:
