@@ -27,6 +27,14 @@ class Contact:
     ask: str
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What a contact is to an account: subscription none|to|from|both, and the roster groups he is in."""
+
+    subscription: str = "none"
+    groups: tuple[str, ...] = ()
+
+
 class RosterView(Protocol):
     """The contact lists of a host (RFC 6121 §2, §3).
 
@@ -39,6 +47,14 @@ class RosterView(Protocol):
 
     def has_contact(self, account: JID, contact: JID) -> bool | None:
         """Tell whether the bare *contact* is on the roster (hidden items do not count); None = not in memory."""
+        ...
+
+    def find_relation(self, account: JID, contact: JID) -> Relation | None:
+        """Return what a bare JID is to the account (a stranger: none); None = its roster is not in memory."""
+        ...
+
+    async def get_relation(self, account: JID, contact: JID) -> Relation:
+        """Return what a bare JID is to the account, from the store if need be."""
         ...
 
     async def list_contacts(self, account: JID) -> list[Contact]:
@@ -74,6 +90,34 @@ class ArchivedMessage(NamedTuple):
 
     *message_id* and *body* are empty when the stanza has none; *archived_us* are microseconds since 1970.
     """
+=======
+class BlockList(Protocol):
+    """The accounts' lists of blocked addresses (XEP-0191), kept among their privacy lists (XEP-0016).
+
+    The changing methods resolve after the change is on disk and in force, and contacts have been told what they now
+    see of the account.
+    """
+
+    def blocked(self, account: JID) -> list[JID]:
+        """Return the addresses an account that has a session blocks, in the order they were blocked."""
+        ...
+
+    async def block(self, account: JID, addresses: Iterable[JID]) -> None:
+        """Block addresses, besides those blocked already.
+
+        Raises:
+            LimitExceeded: the list would be too long.
+        """
+        ...
+
+    async def unblock(self, account: JID, addresses: Iterable[JID] | None) -> None:
+        """Unblock addresses; None = all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedMessage:
+    """A message of an archive: its id, when it was archived, who sent it, and the stanza as XML text."""
 
     archive_id: int
     archived_us: int

@@ -41,6 +41,7 @@ class HookTable:
     filter_sent: tuple[Callable[[Stanza, Session | None], Stanza | None], ...]
     filter_received: tuple[Callable[[Stanza, JID], Stanza | None], ...]
     filter_delivered: tuple[Callable[[Stanza, Session], Stanza | None], ...]
+    filter_broadcast: tuple[Callable[[Stanza, Session], Stanza | None], ...]
     message_delivered: tuple[Callable[[Stanza, JID, list[Session]], None], ...]
     message_waiting: tuple[Callable[[Stanza, JID], bool | None], ...]
     presence_subscription_sent: tuple[Callable[[Stanza], bool | None], ...]

@@ -141,6 +141,16 @@ class HookSpecs:
         """
 
     @hookspec
+    def filter_broadcast(self, stanza: Stanza, session: Session) -> Stanza | None:
+        """The server sends a presence in the name of a session to somebody else, without the client naming him.
+
+        Called:  for each subscriber of a broadcast, each answer to a probe, each probe, and the last presence of a
+                 session to whom it had sent directed presence. What the client addresses itself goes through
+                 ``filter_sent``.
+        Kind:    filter of the sender's host; it refuses silently, by returning None.
+        """
+
+    @hookspec
     def message_delivered(self, stanza: Stanza, account: JID, sessions: list[Session]) -> None:
         """A message was given to *sessions* of a local account (at least one).
 

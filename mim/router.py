@@ -127,7 +127,8 @@ class Router:
     def deliver_to_available(self, stanza: Stanza, account: JID) -> None:
         """Give a presence to every available session of a local account, under its full JID."""
         for session in self.sessions.available(account):
-            session.send(stanza.replace(to=session.jid))
+            if session.gate is None or session.gate(stanza):
+                session.send(stanza.replace(to=session.jid))
 
     def fan_out(self, stanza: Stanza, recipients: Iterable[JID]) -> None:
         """Deliver one stanza to many full or bare JIDs, as :meth:`route` would each, serialised once.
@@ -247,6 +248,10 @@ class Router:
         session = self.sessions.find(to) if to.resource else None
         # RFC 6121 §8.5.3.2: a full JID that is not connected is treated as the bare one, `to` unchanged.
         targets = [session] if session is not None else self.sessions.receivers(account)
+        if session is None and any(target.gate is not None for target in targets):
+            targets = [target for target in targets if target.gate is None or target.gate(stanza)]
+            if not targets:
+                raise StanzaError("service-unavailable")
         if targets:
             for target in targets:
                 target.send(stanza)

@@ -159,11 +159,8 @@ class ModLast(Module[LastOptions]):
             return True
         if roster is None:
             return False
-        known = roster.may_see_presence(account, viewer)
-        if known is not None:
-            return known
-        contacts = await roster.list_contacts(account)
-        return any(contact.jid == viewer and contact.subscription in ("from", "both") for contact in contacts)
+        relation = await roster.get_relation(account, viewer)
+        return relation.subscription in ("from", "both")
 
     @hookimpl
     def filter_received(self, stanza: Stanza, account: JID) -> Stanza | None:

@@ -112,7 +112,7 @@ class Presences:
             if not session.is_invisible:
                 self._to_watchers(session, gone)
         for addressee in session.directed:
-            self._route(gone.replace(to=addressee))
+            self._send(session, gone.replace(to=addressee))
         session.directed.clear()
         session.is_invisible = False
         if previous is not None:
@@ -128,19 +128,19 @@ class Presences:
         """Send the last presence of each available session of *account* to *viewer*, with the time of it."""
         for session in self._sessions.available(account):
             if session.presence is not None and not session.is_invisible and session.jid != viewer:
-                self._route(_stamped(session).replace(to=viewer))
+                self._send(session, _stamped(session).replace(to=viewer))
 
     def send_available(self, account: JID, contact: JID) -> None:
         """Send each available session's presence to a contact who may now see it."""
         for session in self._sessions.available(account):
             if session.presence is not None and not session.is_invisible:
-                self._route(session.presence.replace(to=contact))
+                self._send(session, session.presence.replace(to=contact))
 
     def send_unavailable(self, account: JID, contact: JID) -> None:
         """Send unavailable presence of each available session to a contact who may no longer see it."""
         for session in self._sessions.available(account):
             if not session.is_invisible:
-                self._route(Stanza("presence", {"type": "unavailable"}, sender=session.jid, to=contact))
+                self._send(session, Stanza("presence", {"type": "unavailable"}, sender=session.jid, to=contact))
 
     def _broadcast(self, session: Session, stanza: Stanza, ahead: bool = False) -> None:
         """To the own available resources, this one included, and to the subscribers."""
@@ -155,14 +155,23 @@ class Presences:
     def _to_watchers(self, session: Session, stanza: Stanza) -> None:
         for contact in joined(session.host.hooks.presence_subscribers, session.account):
             if contact != session.account:
-                self._route(stanza.replace(to=contact))
+                self._send(session, stanza.replace(to=contact))
 
     def _initial(self, session: Session) -> None:
         """Fetch the presence of own other resources and of the contacts this account is subscribed to."""
         self.send_current(session.account, session.jid)
         for contact in joined(session.host.hooks.presence_subscriptions, session.account):
             if contact != session.account:
-                self._route(Stanza("presence", {"type": "probe"}, sender=session.jid, to=contact))
+                self._send(session, Stanza("presence", {"type": "probe"}, sender=session.jid, to=contact))
+
+    def _send(self, session: Session, stanza: Stanza) -> None:
+        """Route a presence in the name of a session, after its host's ``filter_broadcast`` hooks."""
+        for function in session.host.hooks.filter_broadcast:
+            filtered = function(stanza, session)
+            if filtered is None:
+                return
+            stanza = filtered
+        self._route(stanza)
 
 
 def _stamped(session: Session) -> Stanza:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,7 +53,9 @@ class Connection(Protocol):
 class Session:
     """One bound resource. Lives in the session table from bind until it is closed.
 
-    ``data`` belongs to the modules, keyed by module name; it dies with the session.
+    ``data`` belongs to the modules, keyed by module name; it dies with the session. ``gate`` tells whether a message or
+    presence to the bare JID may come to this client, where one client of an account takes less than another; None =
+    every one may.
     """
 
     __slots__ = (
@@ -62,6 +65,7 @@ class Session:
         "created_at",
         "data",
         "directed",
+        "gate",
         "host",
         "is_invisible",
         "is_over",
@@ -86,6 +90,7 @@ class Session:
         self.is_over = False
         self.directed: dict[JID, None] = {}
         self.data: dict[str, Any] = {}
+        self.gate: Callable[[Stanza], bool] | None = None
         self._held: list[str] | None = None
 
     @property

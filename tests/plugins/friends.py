@@ -10,12 +10,13 @@ from pathlib import Path
 MODULE = '''
 """Contacts as the file has them."""
 
-from mim.capabilities import Contact, RosterView
+from mim.capabilities import Relation, RosterView
 from mim.plugin import JID, Module, Options, hookimpl, option
 
 
 class FriendsOptions(Options):
     both: list[list[str]] = option([], help="Pairs of accounts that see each other.")
+    group: list[str] = option([], help="Who is in everybody's group Friends.")
     is_in_memory: bool = option(True, help="False: the roster must be read first.")
 
 
@@ -32,11 +33,15 @@ class ModFriends(Module[FriendsOptions]):
     def may_see_presence(self, account, viewer):
         return (account, viewer) in self.pairs if self.options.is_in_memory else None
 
-    async def list_contacts(self, account):
-        return sorted(
-            (Contact(contact, "both", "none") for owner, contact in self.pairs if owner == account),
-            key=lambda contact: contact.jid,
-        )
+    def find_relation(self, account, contact):
+        return self.relation(account, contact) if self.options.is_in_memory else None
+
+    async def get_relation(self, account, contact):
+        return self.relation(account, contact)
+
+    def relation(self, account, contact):
+        groups = ("Friends",) if str(contact) in self.options.group else ()
+        return Relation("both" if (account, contact) in self.pairs else "none", groups)
 
     @hookimpl
     def presence_subscribers(self, account):
