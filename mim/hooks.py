@@ -38,6 +38,8 @@ class HookTable:
     session_ready: tuple[Callable[[Session], Awaitable[None] | None], ...]
     presence_changed: tuple[Callable[[Session, Stanza | None, Stanza], None], ...]
     session_closed: tuple[Callable[[Session], None], ...]
+    connection_lost: tuple[Callable[[Session], bool | None], ...]
+    session_resumed: tuple[Callable[[Session], None], ...]
     filter_sent: tuple[Callable[[Stanza, Session | None], Stanza | None], ...]
     filter_received: tuple[Callable[[Stanza, JID], Stanza | None], ...]
     filter_delivered: tuple[Callable[[Stanza, Session], Stanza | None], ...]

@@ -113,6 +113,23 @@ class HookSpecs:
         Kind:    notification.
         """
 
+    @hookspec
+    def connection_lost(self, session: Session) -> bool | None:
+        """A session's connection broke before the client ended its stream.
+
+        Return True to keep the session for the client's return: it stays in the session table and available, its
+        stanzas go through its layers, and this module answers for their keeping and for the session's end.
+        Kind:    question, first True wins; nobody: the session is closed.
+        """
+
+    @hookspec
+    def session_resumed(self, session: Session) -> None:
+        """A session goes on with another connection of its client.
+
+        Called:  after the new stream took the old one's place.
+        Kind:    notification.
+        """
+
     # --- stanzas ----------------------------------------------------------------------------------------------
 
     @hookspec

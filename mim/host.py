@@ -11,6 +11,7 @@ from mim.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from mim.config import HostConfig
+    from mim.session.connection import Stream
 
 T = TypeVar("T")
 
@@ -19,6 +20,10 @@ IqHandler = Callable[[Stanza], IqAnswer]
 
 # To whom an IQ is addressed: "server" = the domain itself, "account" = a bare JID, answered on the user's behalf.
 IqKey = tuple[str, str, str, str]  # scope, type, namespace, name
+
+# First-level elements of a stream that are no stanzas, by namespace and name; "*" = any.
+NonzaKey = tuple[str, str]
+NonzaHandler = Callable[["Stream", Element], Awaitable[None] | None]
 
 
 class Host:
@@ -30,6 +35,7 @@ class Host:
         self.config = config
         self.hooks = HookTable()
         self.iq_handlers: dict[IqKey, IqHandler] = {}
+        self.nonza_handlers: dict[NonzaKey, NonzaHandler] = {}
         self._providers: dict[type, Any] = {}
         self._features: dict[str, tuple[str, ...]] = {}
 
@@ -44,6 +50,14 @@ class Host:
     def find(self, kind: type[T]) -> T | None:
         """Return what a running module offers as *kind*, or None."""
         return self._providers.get(kind)
+
+    def nonza_handler(self, node: Element) -> NonzaHandler | None:
+        """Return who handles a first-level element that is no stanza, or None."""
+        for key in ((node.ns, node.name), (node.ns, "*"), ("*", node.name)):
+            handler = self.nonza_handlers.get(key)
+            if handler is not None:
+                return handler
+        return None
 
     def set_features(self, owner: str, features: tuple[str, ...]) -> None:
         """Announce a module's disco features; an empty tuple takes them back."""

@@ -35,8 +35,9 @@ from mim.clock import Clock, Timer, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
 from mim.hookspecs import hookimpl
-from mim.host import Host, IqHandler
+from mim.host import Host, IqHandler, NonzaHandler
 from mim.router import NO_REPLY, SUBSCRIPTION_TYPES, ServiceHandler, own_account
+from mim.session.connection import ConnectionLayer, Stream, Undelivered
 from mim.session.session import Session
 from mim.storage.api import Database, Schema
 from mim.xmpp.conditions import StanzaError, StreamError
@@ -59,6 +60,7 @@ __all__ = [
     "ArchiveView",
     "ArchivedMessage",
     "Clock",
+    "ConnectionLayer",
     "Contact",
     "Element",
     "FanOut",
@@ -73,8 +75,10 @@ __all__ = [
     "Session",
     "Stanza",
     "StanzaError",
+    "Stream",
     "StreamError",
     "Timer",
+    "Undelivered",
     "Xep",
     "command",
     "element",
@@ -84,6 +88,7 @@ __all__ = [
     "hookimpl",
     "iq_handler",
     "new_id",
+    "nonza_handler",
     "option",
     "own_account",
     "parse_stamp",
@@ -94,6 +99,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 O_co = TypeVar("O_co", bound=Options, covariant=True)
 _IQ_MARK = "__mim_iq__"
+_NONZA_MARK = "__mim_nonza__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +173,38 @@ def iq_handler(type: str, namespace: str, name: str, *, to: str = "server") -> C
     return mark
 
 
+def nonza_handler(namespace: str, name: str) -> Callable[[F], F]:
+    """Mark a method as the handler of first-level elements of that namespace and name that are no stanzas.
+
+    "*" stands for any; an exact match comes first, then any name of the namespace, then the name in any namespace.
+    The method takes the :class:`Stream` and the element, before and after authentication and binding alike. It
+    answers with ``stream.send_nonza``, and may return an awaitable: the client's next element waits for it. It may
+    raise StreamError.
+    """
+
+    def mark(function: F) -> F:
+        marks = getattr(function, _NONZA_MARK, ())
+        setattr(function, _NONZA_MARK, (*marks, (namespace, name)))
+        return function
+
+    return mark
+
+
 def iq_handlers_of(module: object) -> Iterator[tuple[tuple[str, str, str, str], IqHandler]]:
     """Yield the IQ handlers an object's methods declare."""
+    yield from _marked(module, _IQ_MARK)
+
+
+def nonza_handlers_of(module: object) -> Iterator[tuple[tuple[str, str], NonzaHandler]]:
+    """Yield the handlers of elements that are no stanzas an object's methods declare."""
+    yield from _marked(module, _NONZA_MARK)
+
+
+def _marked(module: object, mark: str) -> Iterator[tuple[Any, Any]]:
     seen: set[str] = set()
     for kind in type(module).__mro__:
         for attribute, value in vars(kind).items():
-            marks = getattr(value, _IQ_MARK, None)
+            marks = getattr(value, mark, None)
             if marks and attribute not in seen:
                 seen.add(attribute)
                 for key in marks:

@@ -20,7 +20,7 @@ from mim.commands.model import commands_of
 from mim.config import ModuleInfo, Options
 from mim.errors import BadRequest, Conflict, MimError, NotFound
 from mim.host import Host
-from mim.plugin import Module, ModuleApi, iq_handlers_of
+from mim.plugin import Module, ModuleApi, iq_handlers_of, nonza_handlers_of
 from mim.server import Server
 
 GROUP = "mim.modules"
@@ -205,9 +205,10 @@ class ModuleManager:
         api = ModuleApi(name, host, self._server)
         module = made(api, options if options is not None else made.Options())
         handlers = dict(iq_handlers_of(module))
-        clash = next((key for key in handlers if key in host.iq_handlers), None)
-        if clash is not None:
-            raise Conflict(f"{name}: another module answers IQ {clash}")
+        nonzas = dict(nonza_handlers_of(module))
+        clashes = [*(host.iq_handlers.keys() & handlers.keys()), *(host.nonza_handlers.keys() & nonzas.keys())]
+        if clashes:
+            raise Conflict(f"{name}: another module answers {clashes[0]}")
         try:
             await module.start()
             host.hooks.register(module, name)
@@ -216,6 +217,7 @@ class ModuleManager:
             await self._undo(host, name, module, api)
             raise
         host.iq_handlers.update(handlers)
+        host.nonza_handlers.update(nonzas)
         host.set_features(name, module.features)
         self._running[host.name, name] = module
 
@@ -255,6 +257,9 @@ class ModuleManager:
         for key, handler in iq_handlers_of(module):
             if host.iq_handlers.get(key) == handler:
                 del host.iq_handlers[key]
+        for nonza, nonza_handler in nonza_handlers_of(module):
+            if host.nonza_handlers.get(nonza) == nonza_handler:
+                del host.nonza_handlers[nonza]
         host.set_features(name, ())
         await self._undo(host, name, module, module.api)
 

@@ -243,7 +243,13 @@ class Router:
         arrived = self._received(stanza, host, account)
         if arrived is None:
             return
-        stanza = arrived
+        targets = self._deliver(arrived, host, account)
+        if targets:
+            for told in host.hooks.message_delivered:
+                told(arrived, account, targets)
+
+    def _deliver(self, stanza: Stanza, host: Host, account: JID) -> list[Session]:
+        """Give a message to the account's sessions, or else to who keeps it; return the sessions."""
         to = stanza.to_jid
         session = self.sessions.find(to) if to.resource else None
         # RFC 6121 §8.5.3.2: a full JID that is not connected is treated as the bare one, `to` unchanged.
@@ -252,20 +258,29 @@ class Router:
             targets = [target for target in targets if target.gate is None or target.gate(stanza)]
             if not targets:
                 raise StanzaError("service-unavailable")
-        if targets:
-            for target in targets:
-                target.send(stanza)
-            for told in host.hooks.message_delivered:
-                told(stanza, account, targets)
-            return
+        for target in targets:
+            target.send(stanza)
         kind = stanza.type
-        if kind == "error":
-            return
-        for question in host.hooks.message_waiting:
-            if question(stanza, account):
-                return
+        if targets or kind == "error" or any(keep(stanza, account) for keep in host.hooks.message_waiting):
+            return targets
         if kind != "groupchat":
             raise StanzaError("service-unavailable", "" if kind == "headline" else "Bounce offline message")
+        return targets
+
+    def deliver_again(self, stanza: Stanza) -> None:
+        """Deliver a message that had reached its account but not its client: what filters do was done the first time,
+        and so were copies.
+        """
+        account = stanza.to_jid.bare
+        host = self.hosts.find(account.domain)
+        if host is None:
+            return
+        try:
+            self._deliver(stanza, host, account)
+        except StanzaError as error:
+            self.refuse(stanza, error)
+        except Exception:
+            log.exception("stanza failed", extra={"kind": stanza.name, "to": str(stanza.to)})
 
     # --- presence ---------------------------------------------------------------------------------------------
 

@@ -7,11 +7,13 @@ import logging
 import secrets
 
 from mim.clock import Clock
-from mim.hooks import notify
+from mim.hooks import notify, owner_of
 from mim.host import Host
 from mim.router import Router
-from mim.session.session import Connection, Session
+from mim.session.connection import Connection, NoConnection, Stream
+from mim.session.session import Session
 from mim.session.table import SessionTable
+from mim.session.undelivered import route_undelivered
 from mim.xmpp.conditions import StreamError
 from mim.xmpp.jid import JID
 from mim.xmpp.stanza import Stanza
@@ -19,6 +21,7 @@ from mim.xmpp.stanza import Stanza
 log = logging.getLogger("mim.session")
 
 REPLACED = "Replaced by new connection"
+RESUMED = "Resumed by new connection"
 DEFAULT_MAX_SESSIONS = 100
 
 
@@ -69,9 +72,39 @@ class SessionManager:
         self._sessions.remove(session)
         session.connection.end(error)
         self._router.presences.unavailable(session, status=status)
+        undelivered = [stanza for layer in reversed(session.layers) for stanza in layer.undelivered()]
+        route_undelivered(self._router, session.account.domain, undelivered)
         notify(session.host.hooks.session_closed, session)
         log.info(
             "session closed", extra={"jid": str(session.jid), "reason": "" if error is None else error.condition}
+        )
+
+    def connection_lost(self, session: Session) -> None:
+        """The connection broke before the client ended its stream: a module may keep the session for its return."""
+        if session.is_over:
+            return
+        session.attach(NoConnection(session.stream, self._clock))
+        for question in session.host.hooks.connection_lost:
+            try:
+                is_kept = question(session)
+            except Exception:
+                log.exception("hook failed", extra={"plugin": owner_of(question)})
+                continue
+            if is_kept:
+                log.info("session waits for its client", extra={"jid": str(session.jid)})
+                return
+        self.close(session)
+
+    def resume(self, session: Session, stream: Stream) -> None:
+        """Let a client that came back go on with its session; a connection it still has is ended."""
+        old = session.stream
+        session.attach(stream)
+        stream.adopt(session)
+        old.end(StreamError("conflict", RESUMED))
+        notify(session.host.hooks.session_resumed, session)
+        log.info(
+            "session resumed",
+            extra={"jid": str(session.jid), "listener": stream.listener, "address": stream.peer_address},
         )
 
     def close_account(self, account: JID, error: StreamError) -> None:
@@ -80,7 +113,7 @@ class SessionManager:
             self.close(session, error)
 
     def client_left(self, session: Session, farewell: Stanza | None = None) -> None:
-        """The client closed its stream or its connection was lost."""
+        """The client ended its stream."""
         if farewell is not None and not session.is_over:
             self._router.presences.unavailable(session, farewell)
         self.close(session)

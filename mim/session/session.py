@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from mim.xmpp.conditions import StreamError
+from mim.session.connection import Connection, ConnectionLayer, NoConnection
 from mim.xmpp.jid import JID
 from mim.xmpp.stanza import Stanza
 
@@ -14,48 +14,13 @@ if TYPE_CHECKING:
     from mim.host import Host
 
 
-class Connection(Protocol):
-    """What a session asks of the stream it is bound to."""
-
-    @property
-    def peer_address(self) -> str:
-        """The client's IP address as text."""
-        ...
-
-    @property
-    def listener(self) -> str:
-        """The listener's name in logs, e.g. ``c2s:5222``."""
-        ...
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Tell whether TLS is on."""
-        ...
-
-    @property
-    def last_input_at(self) -> float:
-        """When the client last sent anything, blanks included, on the server's ``clock.monotonic()``."""
-        ...
-
-    def send_text(self, text: str) -> None:
-        """Queue XML text for the client; never blocks, and does nothing once the stream has ended."""
-        ...
-
-    async def drain(self) -> bool:
-        """Return when all text queued so far has left the server; False when the connection was lost before."""
-        ...
-
-    def end(self, error: StreamError | None) -> None:
-        """Write the stream error (if any) and the end of the stream, and close. The session is over already."""
-        ...
-
-
 class Session:
     """One bound resource. Lives in the session table from bind until it is closed.
 
-    ``data`` belongs to the modules, keyed by module name; it dies with the session. ``gate`` tells whether a message or
-    presence to the bare JID may come to this client, where one client of an account takes less than another; None =
-    every one may.
+    ``data`` belongs to the modules, keyed by module name; it dies with the session. ``received`` counts the stanzas
+    that came from the client. ``connection`` is the way to the client: the stream, under the layers of modules.
+    ``gate`` tells whether a message or presence to the bare JID may come to this client, where one client of an
+    account takes less than another; None = every one may.
     """
 
     __slots__ = (
@@ -74,6 +39,7 @@ class Session:
         "presence",
         "presence_at",
         "priority",
+        "received",
     )
 
     def __init__(self, jid: JID, host: Host, connection: Connection, created_at: datetime, lang: str) -> None:
@@ -91,6 +57,7 @@ class Session:
         self.directed: dict[JID, None] = {}
         self.data: dict[str, Any] = {}
         self.gate: Callable[[Stanza], bool] | None = None
+        self.received = 0
         self._held: list[str] | None = None
 
     @property
@@ -144,6 +111,55 @@ class Session:
         held, self._held = self._held, None
         for text in held or ():
             self.connection.send_text(text)
+
+    # --- layers and streams -----------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[ConnectionLayer]:
+        """Return the layers, the nearest to the session first."""
+        found: list[ConnectionLayer] = []
+        connection = self.connection
+        while isinstance(connection, ConnectionLayer):
+            found.append(connection)
+            connection = connection.inner
+        return found
+
+    @property
+    def stream(self) -> Connection:
+        """Return the stream itself, or a :class:`~mim.session.connection.NoConnection` while it is lost."""
+        connection = self.connection
+        while isinstance(connection, ConnectionLayer):
+            connection = connection.inner
+        return connection
+
+    @property
+    def is_attached(self) -> bool:
+        """Tell whether there is a stream; False while the session waits for the client's return."""
+        return not isinstance(self.stream, NoConnection)
+
+    def attach(self, stream: Connection) -> None:
+        """Put another stream in the place of the present one; the layers stay."""
+        layers = self.layers
+        if layers:
+            layers[-1].inner = stream
+        else:
+            self.connection = stream
+
+    def add_layer(self, layer: ConnectionLayer) -> None:
+        """Put a layer between this session and its stream, at the place its level gives it."""
+        above = [other for other in self.layers if other.level > layer.level]
+        if above:
+            layer.inner, above[-1].inner = above[-1].inner, layer
+        else:
+            layer.inner, self.connection = self.connection, layer
+
+    def remove_layer(self, layer: ConnectionLayer) -> None:
+        """Take a layer out; nothing happens when it is not in."""
+        if self.connection is layer:
+            self.connection = layer.inner
+        for above in self.layers:
+            if above.inner is layer:
+                above.inner = layer.inner
 
     def __repr__(self) -> str:
         return f"<Session {self.jid} priority={self.priority} available={self.is_available}>"

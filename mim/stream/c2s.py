@@ -25,7 +25,7 @@ from mim.xmpp.conditions import StanzaError, StreamError
 from mim.xmpp.element import Element, element, escape_attribute, serialize, serialize_stream_level
 from mim.xmpp.jid import JID, prepare_domain, prepare_resource
 from mim.xmpp.parser import Event, Limits, StreamEnd, StreamHeader, StreamParser
-from mim.xmpp.stanza import Stanza, error_of
+from mim.xmpp.stanza import KINDS, Stanza, error_of
 
 log = logging.getLogger("mim.stream")
 
@@ -85,6 +85,37 @@ class C2sStream:
         """Return when everything queued has left; False when the stream ended before."""
         return not self._is_ended and await self._transport.drain()
 
+    @property
+    def host(self) -> Host | None:
+        """The host the client named; None before its stream header."""
+        return self._host
+
+    @property
+    def account(self) -> JID | None:
+        """The account the client has authenticated as; None before that."""
+        return self._account
+
+    def send_nonza(self, node: Element) -> None:
+        """Send an element that is no stanza."""
+        self.send_text(serialize(node))
+
+    def close(self) -> None:
+        """End the stream, and the session with it, as if the client had asked for it."""
+        session = self._own_session
+        if session is not None:
+            self._services.session_manager.client_left(session)
+        self.end(None)
+
+    def adopt(self, session: Session) -> None:
+        """Serve a session that exists already, in place of binding one."""
+        self.session = session
+
+    @property
+    def _own_session(self) -> Session | None:
+        """Return the session, unless it went on with another stream."""
+        session = self.session
+        return session if session is not None and session.stream is self else None
+
     def end(self, error: StreamError | None) -> None:
         """End the stream: error (if any), closing tag, close (RFC 6120 §4.4, §4.9)."""
         if self._is_ended:
@@ -126,16 +157,13 @@ class C2sStream:
         self._is_ended = True
         self._queue.clear()
         self._raw = b""
-        if self.session is not None:
-            self._services.session_manager.client_left(self.session)
+        session = self._own_session
+        if session is not None:
+            self._services.session_manager.connection_lost(session)
 
     def shut_down(self) -> None:
         """The server stops (RFC 6120 §4.9.3.20)."""
-        error = StreamError("system-shutdown")
-        if self.session is not None:
-            self._services.session_manager.close(self.session, error)
-        else:
-            self.end(error)
+        self._fail(StreamError("system-shutdown"))
 
     # --- input ------------------------------------------------------------------------------------------------
 
@@ -163,7 +191,7 @@ class C2sStream:
             elif isinstance(event, StreamHeader):
                 self._header(event)
             elif isinstance(event, StreamEnd):
-                self._client_ended()
+                self.close()
             else:
                 self._broken(event)
         except StreamError as error:
@@ -201,8 +229,9 @@ class C2sStream:
             self._fail(StreamError("internal-server-error"))
 
     def _fail(self, error: StreamError) -> None:
-        if self.session is not None:
-            self._services.session_manager.close(self.session, error)
+        session = self._own_session
+        if session is not None:
+            self._services.session_manager.close(session, error)
         else:
             self.end(error)
 
@@ -212,11 +241,6 @@ class C2sStream:
             self._transport.close()
         else:
             self._fail(error)
-
-    def _client_ended(self) -> None:
-        if self.session is not None:
-            self._services.session_manager.client_left(self.session)
-        self.end(None)
 
     # --- the stream itself ------------------------------------------------------------------------------------
 
@@ -284,17 +308,20 @@ class C2sStream:
     # --- elements ---------------------------------------------------------------------------------------------
 
     def _element(self, node: Element) -> Awaitable[Any] | None:
-        if self.session is not None:
-            if node.ns == ns.CLIENT and node.name == "iq" and node.has_namespace(ns.SESSION):
-                self._answer_session_iq(node)
+        is_stanza = node.ns == ns.CLIENT and node.name in KINDS
+        session = self.session
+        if session is not None and is_stanza:
+            session.received += 1
+            if node.name == "iq" and node.has_namespace(ns.SESSION):
+                self._answer_session_iq(session, node)
                 return None
-            return self._services.inbound.handle(self.session, node)
-        if node.ns == ns.TLS:
+            return self._services.inbound.handle(session, node)
+        if session is None and node.ns == ns.TLS:
             return self._starttls(node)
-        if node.ns == ns.SASL:
+        if session is None and node.ns == ns.SASL:
             return self._sasl(node)
-        if node.ns != ns.CLIENT:
-            raise StreamError("unsupported-stanza-type")
+        if not is_stanza:
+            return self._nonza(node)
         if self._account is None:
             return self._unauthenticated(node)
         bind = node.find(ns.BIND, "bind")
@@ -304,6 +331,19 @@ class C2sStream:
             self._refuse(node, StanzaError("service-unavailable", "bind a resource first", type="cancel"))
             return None
         raise StreamError("not-authorized", "bind a resource first")
+
+    def _nonza(self, node: Element) -> Awaitable[Any] | None:
+        """Hand an element that is no stanza to the module that takes it."""
+        handler = None if self._host is None else self._host.nonza_handler(node)
+        if handler is not None:
+            return handler(self, node)
+        if node.ns != ns.STREAM_MANAGEMENT:
+            raise StreamError("unsupported-stanza-type")
+        if node.name not in ("r", "a"):  # those two belong to nothing that was enabled, and are ignored
+            refusal = element(ns.STANZA_ERRORS, "feature-not-implemented")
+            self.send_nonza(element(ns.STREAM_MANAGEMENT, "failed", refusal))
+            self.close()
+        return None
 
     # --- TLS --------------------------------------------------------------------------------------------------
 
@@ -437,9 +477,10 @@ class C2sStream:
         bound = element(ns.BIND, "bind", element(ns.BIND, "jid", str(session.jid)))
         self.send_text(serialize(element(ns.CLIENT, "iq", bound, type="result", id=node.get("id") or None)))
 
-    def _answer_session_iq(self, node: Element) -> None:
+    @staticmethod
+    def _answer_session_iq(session: Session, node: Element) -> None:
         """RFC 3921's session establishment: done at bind, so there is nothing to do (RFC 6121 §1.4)."""
-        self.send_text(serialize(element(ns.CLIENT, "iq", type="result", id=node.get("id") or None)))
+        session.send_text(serialize(element(ns.CLIENT, "iq", type="result", id=node.get("id") or None)))
 
     def _refuse(self, node: Element, error: StanzaError) -> None:
         attrs = {key: value for key, value in node.attrs.items() if key not in ("from", "to")}

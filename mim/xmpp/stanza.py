@@ -6,11 +6,12 @@ A stanza on its way is shared by many readers, so nobody changes one in place: :
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from asyncio import Future
 from typing import Any
 
-from mim.errors import InvalidJid
+from mim.errors import InvalidJid, Unavailable
 from mim.xmpp import ns
 from mim.xmpp.conditions import StanzaError
 from mim.xmpp.element import Element, Node, element, escape_attribute, serialize
@@ -32,6 +33,30 @@ class Trail:
     def __init__(self) -> None:
         self.promises: list[Future[Any]] = []
         self.notes: dict[str, Any] = {}
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether every promise made so far has come true."""
+        for promise in self.promises:
+            if not promise.done() or promise.cancelled() or promise.exception() is not None:
+                return False
+        return True
+
+    async def kept(self) -> None:
+        """Return when all promises have come true, those too that are made meanwhile.
+
+        Raises:
+            MimError: one was broken.
+        """
+        seen = 0
+        while seen < len(self.promises):
+            waiting = self.promises[seen:]
+            seen = len(self.promises)
+            await asyncio.wait(waiting)  # which, unlike gather, leaves them alone when the waiter is cancelled
+            for promise in waiting:
+                if promise.cancelled():
+                    raise Unavailable("the server stops")
+                promise.result()
 
 
 class Stanza(Element):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from mim.errors import BadRequest
 from mim.plugin import Stanza, command, new_id
 from mim.xmpp.document import MalformedXml, parse_document
@@ -60,7 +58,7 @@ class MessageCommands(Commands):
     async def _send(self, stanza: Stanza) -> None:
         self.host_of(stanza.from_jid)
         self.api.router.send_as(stanza)
-        await _kept(stanza)
+        await stanza.trail.kept()
 
 
 def _parse_stanza(text: str) -> Stanza:
@@ -81,17 +79,3 @@ def _parse_stanza(text: str) -> Stanza:
 
 def _malformed(reason: str) -> BadRequest:
     return BadRequest(f'Malformed stanza: "{reason}"')
-
-
-async def _kept(stanza: Stanza) -> None:
-    """Return when all writes that the stanza has caused are on disk; some appear while others are awaited.
-
-    Raises:
-        MimError: one was refused.
-    """
-    promises = stanza.trail.promises
-    seen = 0
-    while seen < len(promises):
-        waiting = promises[seen:]
-        seen = len(promises)
-        await asyncio.gather(*waiting)
