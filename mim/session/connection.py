@@ -69,6 +69,11 @@ class Stream(Connection, Protocol):
         """The session that is bound to this stream; None before that."""
         ...
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing can be sent any more."""
+        ...
+
     def send_nonza(self, node: Element) -> None:
         """Send an element that is no stanza; it passes the layers by."""
         ...
@@ -87,6 +92,31 @@ class Undelivered(NamedTuple):
 
     text: str
     arrived_us: int
+
+
+class NoConnection:
+    """In the place of a stream that is lost while its session waits for the client's return."""
+
+    def __init__(self, lost: Connection, clock: Clock) -> None:
+        self.peer_address = lost.peer_address
+        self.listener = lost.listener
+        self.is_encrypted = lost.is_encrypted
+        self._clock = clock
+
+    @property
+    def last_input_at(self) -> float:
+        """Now: nobody can be asked for a sign of life."""
+        return self._clock.monotonic()
+
+    def send_text(self, text: str) -> None:
+        """Nobody is there; a layer above has kept it."""
+
+    async def drain(self) -> bool:
+        """Return at once: what was sent is with the layers, which answer for it."""
+        return True
+
+    def end(self, error: StreamError | None) -> None:
+        """Nobody is there."""
 
 
 class ConnectionLayer:
@@ -123,6 +153,12 @@ class ConnectionLayer:
         """When the client last sent anything."""
         return self.inner.last_input_at
 
+    @property
+    def is_attached(self) -> bool:
+        """Tell whether there is a stream; False while the session waits for the client's return."""
+        inner = self.inner
+        return inner.is_attached if isinstance(inner, ConnectionLayer) else not isinstance(inner, NoConnection)
+
     def send_text(self, text: str) -> None:
         """Pass one stanza's XML on."""
         self.inner.send_text(text)
@@ -138,28 +174,3 @@ class ConnectionLayer:
     def undelivered(self) -> Iterable[Undelivered]:
         """Return what this layer holds that the client may never have seen; asked once, when the session has ended."""
         return ()
-
-
-class NoConnection:
-    """In the place of a stream that is lost while its session waits for the client's return."""
-
-    def __init__(self, lost: Connection, clock: Clock) -> None:
-        self.peer_address = lost.peer_address
-        self.listener = lost.listener
-        self.is_encrypted = lost.is_encrypted
-        self._clock = clock
-
-    @property
-    def last_input_at(self) -> float:
-        """Now: nobody can be asked for a sign of life."""
-        return self._clock.monotonic()
-
-    def send_text(self, text: str) -> None:
-        """Nobody is there; a layer above has kept it."""
-
-    async def drain(self) -> bool:
-        """Return at once: what was sent is with the layers, which answer for it."""
-        return True
-
-    def end(self, error: StreamError | None) -> None:
-        """Nobody is there."""

@@ -106,6 +106,8 @@ class SessionManager:
             "session resumed",
             extra={"jid": str(session.jid), "listener": stream.listener, "address": stream.peer_address},
         )
+        if stream.has_ended:  # it was lost, too, before it got so far
+            self.connection_lost(session)
 
     def close_account(self, account: JID, error: StreamError) -> None:
         """End every session of an account."""

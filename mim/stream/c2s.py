@@ -95,6 +95,11 @@ class C2sStream:
         """The account the client has authenticated as; None before that."""
         return self._account
 
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing can be sent any more."""
+        return self._is_ended
+
     def send_nonza(self, node: Element) -> None:
         """Send an element that is no stanza."""
         self.send_text(serialize(node))

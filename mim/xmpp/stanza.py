@@ -42,6 +42,13 @@ class Trail:
                 return False
         return True
 
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether some promise can never come true."""
+        return any(
+            promise.done() and (promise.cancelled() or promise.exception() is not None) for promise in self.promises
+        )
+
     async def kept(self) -> None:
         """Return when all promises have come true, those too that are made meanwhile.
 
