@@ -77,20 +77,6 @@ class RosterView(Protocol):
         ...
 
 
-SENT_ARCHIVE_ID = "mam.sent_id"
-"""Key in ``stanza.trail.notes``: the id, as clients see it, under which a message stands in its sender's own archive.
-
-The archive leaves it for carbons: their "sent" copies carry it as ``<stanza-id/>`` by the sender's bare JID. It is
-absent when the message was not archived, or when ids are not to be shown (``no_stanzaid_element``).
-"""
-
-
-class ArchivedMessage(NamedTuple):
-    """A message of an archive: its id, when it was archived, from whom, its ``id``, its body, the whole as XML text.
-
-    *message_id* and *body* are empty when the stanza has none; *archived_us* are microseconds since 1970.
-    """
-=======
 class BlockList(Protocol):
     """The accounts' lists of blocked addresses (XEP-0191), kept among their privacy lists (XEP-0016).
 
@@ -115,9 +101,19 @@ class BlockList(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedMessage:
-    """A message of an archive: its id, when it was archived, who sent it, and the stanza as XML text."""
+SENT_ARCHIVE_ID = "mam.sent_id"
+"""Key in ``stanza.trail.notes``: the id, as clients see it, under which a message stands in its sender's own archive.
+
+The archive leaves it for carbons: their "sent" copies carry it as ``<stanza-id/>`` by the sender's bare JID. It is
+absent when the message was not archived, or when ids are not to be shown (``no_stanzaid_element``).
+"""
+
+
+class ArchivedMessage(NamedTuple):
+    """A message of an archive: its id, when it was archived, from whom, its ``id``, its body, the whole as XML text.
+
+    *message_id* and *body* are empty when the stanza has none; *archived_us* are microseconds since 1970.
+    """
 
     archive_id: int
     archived_us: int

@@ -276,9 +276,9 @@ class ModuleManager:
 
 def _completed(options: Options, other: Options) -> Options:
     """Return *options* with what is written in *other* for the keys that are not written in them."""
-    model = type(options)
-    written = {key: value for key, value in other.model_dump(exclude_unset=True).items() if key in model.model_fields}
-    return model.model_validate({**written, **options.model_dump(exclude_unset=True)})
+    known = declared_options(type(options))
+    missing = {name: getattr(other, name) for name in known if is_written(other, name) and not is_written(options, name)}
+    return with_options(options, **missing) if missing else options
 
 
 def _owner(host: Host, name: str) -> str:
