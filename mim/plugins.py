@@ -18,6 +18,7 @@ from pathlib import Path
 import mim_plugins
 from mim.commands.model import commands_of
 from mim.config import ModuleInfo, Options
+from mim.config.tables import declared_options, is_written, with_options
 from mim.errors import BadRequest, Conflict, MimError, NotFound
 from mim.host import Host
 from mim.plugin import Module, ModuleApi, iq_handlers_of, nonza_handlers_of
@@ -276,8 +277,8 @@ class ModuleManager:
 
 def _completed(options: Options, other: Options) -> Options:
     """Return *options* with what is written in *other* for the keys that are not written in them."""
-    known = declared_options(type(options))
-    missing = {name: getattr(other, name) for name in known if is_written(other, name) and not is_written(options, name)}
+    open_names = [name for name in declared_options(type(options)) if not is_written(options, name)]
+    missing = {name: getattr(other, name) for name in open_names if is_written(other, name)}
     return with_options(options, **missing) if missing else options
 
 
