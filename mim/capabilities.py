@@ -84,8 +84,8 @@ class BlockList(Protocol):
     see of the account.
     """
 
-    def blocked(self, account: JID) -> list[JID]:
-        """Return the addresses an account that has a session blocks, in the order they were blocked."""
+    async def blocked(self, account: JID) -> list[JID]:
+        """Return the addresses an account blocks, in the order they were blocked."""
         ...
 
     async def block(self, account: JID, addresses: Iterable[JID]) -> None:
