@@ -16,7 +16,7 @@ from mim.accounts import SCHEMA as ACCOUNTS_SCHEMA
 from mim.accounts import Accounts
 from mim.blueprint import Blueprint
 from mim.clock import Clock
-from mim.commands.listing import listing
+from mim.commands.listing import Listing
 from mim.commands.registry import CommandRegistry
 from mim.config import Config, Options
 from mim.config.sections import AdminApi as AdminSection
@@ -127,7 +127,7 @@ class Application:
             inbound=Inbound(router),
             commands=commands,
             archive_ids=ArchiveIds(self._clock),
-            command_listing=lambda: listing(commands.commands()),
+            command_listing=Listing(commands),
             node_name=os.environ.get("MIM_NODE_NAME", DEFAULT_NODE_NAME),
             started_at=self._started_at,
         )

@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from mim.admin.routes import Entry
+from mim.commands.results import Snapshot
 from mim.net.http import Target
 
 MALFORMED_BODY = "The request body is malformed."
@@ -42,12 +43,17 @@ def of_result(entry: Entry, value: Any, arguments: list[Any], target: Target) ->
         TypeError: it is not what the command declared.
     """
     command = entry.command
+    if isinstance(value, Snapshot) and value.encoded is not None:
+        return document(value.encoded)
     if not entry.conforms(value):
         raise TypeError(f"command {command.name} returned {type(value).__name__}, declared is {command.result}")
     if not command.returns_value:
         return web.Response(status=204)
     if command.action in ("read", "delete"):
-        return document(msgspec.json.encode(value))
+        body = msgspec.json.encode(value)
+        if isinstance(value, Snapshot):
+            value.encoded = body
+        return document(body)
     words = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     if command.action == "update":
         return text(201, words)

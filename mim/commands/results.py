@@ -8,6 +8,12 @@ from typing import Any, get_origin
 import msgspec
 
 
+class Snapshot(list[Any]):
+    """A list made once and given out often: nobody changes it, so whoever encodes it keeps the bytes with it."""
+
+    encoded: bytes | None = None
+
+
 def checker(hint: Any) -> Callable[[Any], bool]:
     """Return a predicate for values of a declared result type; None means that no value may come."""
     if hint is None or hint is type(None):

@@ -12,10 +12,7 @@ import ipaddress
 import logging
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -25,8 +22,11 @@ from aiohttp.web_protocol import RequestHandler
 
 from mim.config.sections import HttpListener as HttpSection
 from mim.net.http_connection import Connection, ConnectionLimits, Request
+from mim.net.http_routing import HttpHandler, Mount, Routing, Target
 from mim.net.tls import server_context
-from mim.net.urls import BadUrl, Path, host_name, parse_path, parse_query
+from mim.net.urls import BadUrl
+
+__all__ = ["HttpHandler", "HttpListener", "Mount", "Target", "empty"]
 
 log = logging.getLogger("mim.net.http")
 
@@ -36,51 +36,6 @@ GRACE_SECONDS = 5.0
 """What requests in flight may take after the port is closed."""
 SERVER_NAME = "mim"
 MIN_COMPRESSED_BYTES = 300
-
-
-class Target(NamedTuple):
-    """Where a request goes, as its handler needs it."""
-
-    scheme: str
-    authority: str
-    """The Host header as sent, e.g. ``localhost:8088``; the socket's address when an HTTP/1.0 client sent none."""
-    host: str
-    """The name in the Host header, in lower case; empty when there is none."""
-    prefix: str
-    """The path the handler is mounted at, without a final slash."""
-    path: Path
-    """The segments below it."""
-    has_final_slash: bool
-    query: tuple[tuple[str, str], ...]
-    on_loopback: bool
-    """The listener is reached from this machine only."""
-
-    @property
-    def origin(self) -> str:
-        """Return scheme and authority, the port only if it is not the scheme's own."""
-        usual = ":443" if self.scheme == "https" else ":80"
-        return f"{self.scheme}://{self.authority.removesuffix(usual)}"
-
-
-HttpHandler = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A handler and where it answers: Host header without port ("_" = any), path prefix.
-
-    *on_stop* is awaited when the port has been closed: what does not end by itself (a WebSocket) ends there.
-    """
-
-    host: str
-    path: str
-    app: HttpHandler
-    on_stop: Callable[[], Awaitable[None]] | None = None
-
-    @cached_property
-    def segments(self) -> tuple[str, ...]:
-        """Return the decoded segments of the prefix."""
-        return parse_path("/" + self.path.strip("/")).decoded
 
 
 def empty(status: int, *, close: bool = False) -> web.Response:
@@ -112,8 +67,8 @@ class HttpListener:
         self.address = section.address
         self.limits = ConnectionLimits(max_connections=section.transport.max_connections)
         self._server_name = server_name or SERVER_NAME
-        self._on_loopback = ipaddress.ip_address(section.address).is_loopback
-        self._table = _HostTable(mounts)
+        on_loopback = ipaddress.ip_address(section.address).is_loopback
+        self._routing = Routing(mounts, self.scheme, on_loopback=on_loopback)
         self._web: _Server | None = None
         self._socket: asyncio.Server | None = None
 
@@ -202,12 +157,14 @@ class HttpListener:
         if request.version > HttpVersion11:
             return empty(505, close=True)
         try:
-            found = self._find(request)
+            found = self._routing.find(request.headers.get("Host", ""), request.raw_path)
         except BadUrl:
             return empty(400)
         if found is None:
             return empty(404)
         mount, target = found
+        if not target.authority:
+            target = target._replace(authority=_own_authority(request))
         try:
             response = await mount.app(request, target)
             if not isinstance(response, web.StreamResponse):
@@ -225,68 +182,12 @@ class HttpListener:
             _compress(request, response)
         return response
 
-    def _find(self, request: web.BaseRequest) -> tuple[Mount, Target] | None:
-        """Return who answers a request and what it is told.
-
-        Raises:
-            BadUrl: the target or the Host header is broken.
-        """
-        authority = request.headers.get("Host", "")
-        raw = request.raw_path
-        if raw[:1] != "/":
-            # The absolute form of RFC 9112 §3.2.2 beats the Host header; "*" and CONNECT's form name nothing here.
-            url = request.url if "://" in raw else None
-            if url is None:
-                return None
-            authority, raw = url.raw_authority, url.raw_path_qs
-        raw_path, _, query = raw.partition("#")[0].partition("?")
-        path, parameters, host = parse_path(raw_path), parse_query(query), host_name(authority)
-        mount = self._table.find(host, path.decoded)
-        if mount is None:
-            return None
-        depth = len(mount.segments)
-        below = Path(path.raw[depth:], path.decoded[depth:]) if depth else path
-        prefix = "/" + mount.path.strip("/") if depth else ""
-        return mount, Target(
-            self.scheme,
-            authority or _own_authority(request),
-            host,
-            prefix,
-            below,
-            raw_path.endswith("/"),
-            parameters,
-            self._on_loopback,
-        )
-
 
 def _own_authority(request: web.BaseRequest) -> str:
     name = None if request.transport is None else request.transport.get_extra_info("sockname")
     if not name:
         return ""
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-
-
-class _HostTable:
-    """Mounts by host name; a name's own come before those of "_", longer prefixes before shorter ones."""
-
-    def __init__(self, mounts: Sequence[Mount]) -> None:
-        everywhere = _longest_first(mount for mount in mounts if mount.host == "_")
-        names = {mount.host.lower() for mount in mounts} - {"_"}
-        self._everywhere = everywhere
-        self._by_name = {
-            name: [*_longest_first(mount for mount in mounts if mount.host.lower() == name), *everywhere]
-            for name in names
-        }
-
-    def find(self, host: str, segments: tuple[str, ...]) -> Mount | None:
-        for mount in self._by_name.get(host, self._everywhere):
-            if segments[: len(mount.segments)] == mount.segments:
-                return mount
-        return None
-
-
-def _longest_first(mounts: Iterable[Mount]) -> list[Mount]:
-    return sorted(mounts, key=lambda mount: -len(mount.segments))
 
 
 def _compress(request: web.BaseRequest, response: web.StreamResponse) -> None:

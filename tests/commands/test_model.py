@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mim.commands.listing import listing
+from mim.commands.listing import Listing
 from mim.commands.model import Command, command, commands_of
 from mim.commands.registry import CommandRegistry
 
@@ -34,7 +34,13 @@ def test_a_command_is_its_signature():
 
 
 def test_the_listing_has_seven_fields_and_no_optional_arguments():
-    assert listing([GET]) == [
+    registry = CommandRegistry()
+    listing = Listing(registry)
+    assert listing() == []
+    registry.register("a", (GET,))
+
+    assert listing() is listing()
+    assert listing() == [
         {
             "path": "/contacts/:caller/:with/manage",
             "method": "GET",
