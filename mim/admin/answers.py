@@ -24,11 +24,24 @@ _TEXT = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": 
 _SEGMENT = "!$&'()*+,;=:@-._~"
 
 
+class Refusal(Exception):
+    """A request ends here, with a response."""
+
+    def __init__(self, response: web.Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
 def text(status: int, words: str, headers: dict[str, str] | None = None) -> web.Response:
     """Return an answer with bare text."""
     if not words:
         return web.Response(status=status, headers=headers)
     return web.Response(status=status, body=words.encode(), headers=_TEXT if headers is None else {**_TEXT, **headers})
+
+
+def malformed_body() -> Refusal:
+    """Return the refusal of a body that is no JSON object, or names something no command knows."""
+    return Refusal(text(400, MALFORMED_BODY))
 
 
 def document(body: bytes) -> web.Response:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Any
 
 import msgspec
+from aiohttp import web
+
+from mim.admin.answers import BODY_TOO_LARGE, MALFORMED_BODY, Refusal, malformed_body, text
+from mim.net.http_connection import BodyBroken, BodyTooLarge, read_body
+
+MAX_BYTES = 8_000_000
+Members = tuple[tuple[str, Any], ...]
 
 _decoder = msgspec.json.Decoder()
 
@@ -14,7 +22,33 @@ class MalformedBody(ValueError):
     """No JSON object: not JSON, not UTF-8, nested too deeply, followed by more, or another value."""
 
 
-def members(body: bytes) -> tuple[tuple[str, Any], ...]:
+async def read_members(request: web.BaseRequest, known: Container[str]) -> Members:
+    """Return the members of a request's body.
+
+    Raises:
+        Refusal: it is too large, does not come, is no JSON object, or has a member whose name is not *known*.
+    """
+    try:
+        found = members(await read_body(request, MAX_BYTES))
+    except BodyTooLarge:
+        raise _last_words(413, BODY_TOO_LARGE) from None
+    except BodyBroken:
+        raise _last_words(400, MALFORMED_BODY) from None
+    except MalformedBody:
+        raise malformed_body() from None
+    if not all(name in known for name, _ in found):
+        raise malformed_body()
+    return found
+
+
+def _last_words(status: int, words: str) -> Refusal:
+    """Return a refusal after which the connection, in the middle of a body, is of no use."""
+    response = text(status, words)
+    response.force_close()
+    return Refusal(response)
+
+
+def members(body: bytes) -> Members:
     """Return the members of a JSON object.
 
     Equal names are kept, as they count (section 4.3). The fast decoder keeps the last of them only; that it dropped

@@ -41,7 +41,8 @@ class Origins:
 
         On a loopback listener with the host "_" any Host is fine for programs; for a page, which the browser takes
         for the API's own when its name has been made to point here, only the machine's own names are. Browsers
-        always send Accept-Language.
+        always send Accept-Language. Where the handler asks for credentials nobody needs to ask this: such a page has
+        none.
         """
         if not target.on_loopback or self._host != "_" or is_loopback_name(target.host):
             return False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mim.admin.api import MAX_BODY_BYTES
+from mim.admin.body import MAX_BYTES
 from tests.admin.conftest import Start, sample
 from tests.raw_http import RawConnection
 
@@ -107,8 +107,8 @@ HEAD = b"POST /api/things/h HTTP/1.1\r\nHost: a\r\nContent-Type: application/jso
 
 async def test_a_body_over_the_limit_is_413(start: Start):
     server = await start()
-    body = json.dumps({"name": "n", "secret": "s" * (MAX_BODY_BYTES - 27)}).encode()
-    assert len(body) == MAX_BODY_BYTES
+    body = json.dumps({"name": "n", "secret": "s" * (MAX_BYTES - 27)}).encode()
+    assert len(body) == MAX_BYTES
 
     async with RawConnection(server.http_port) as connection:
         connection.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)

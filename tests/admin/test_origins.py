@@ -8,6 +8,7 @@ from mim.admin.origins import Origins, is_loopback_name
 from mim.net.http import Target
 from mim.net.urls import parse_path
 from tests.admin.conftest import CREDENTIALS, OPEN, Start, sample
+from tests.admin.test_authorization import RIGHT
 
 LISTED = OPEN + '\nallowed_origins = ["https://admin.example", "http://localhost:3000/"]'
 EVERYBODY = {
@@ -135,6 +136,14 @@ async def test_a_program_may_use_any_name(start: Start):
     server = await start()
 
     assert (await server.api.get("/things/h", headers={"Host": "example.org"})).status == 200
+
+
+async def test_a_handler_that_asks_for_a_password_answers_pages_by_any_name(start: Start):
+    server = await start(admin=CREDENTIALS)
+    headers = {"Host": "admin.example", "Accept-Language": "en"}
+
+    assert (await server.api.get("/things/h", headers=headers)).status == 401
+    assert (await server.api.get("/things/h", headers={**headers, "Authorization": RIGHT})).status == 200
 
 
 async def test_a_handler_with_a_name_answers_to_that_name_only(start: Start):
