@@ -13,7 +13,8 @@ from mim.net.http import empty
 
 log = logging.getLogger("mim.admin")
 
-KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+"""The verbs of RFC 9110 and RFC 5789 that can have a path."""
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="mongooseim"'}
 WITH_BODY = frozenset({"POST", "PUT"})
 
