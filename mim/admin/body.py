@@ -65,9 +65,9 @@ def members(body: bytes) -> Members:
             return tuple(value.items())
         # The text is known to be sound; this decoder is only asked because it tells of repetitions.
         pairs: _Pairs = json.loads(body, object_pairs_hook=_Pairs)
+        return tuple((name, _plain(value)) for name, value in pairs.items)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedBody from error
-    return tuple((name, _plain(value)) for name, value in pairs.items)
 
 
 def _is_text(value: Any) -> bool:

@@ -8,13 +8,20 @@ import hmac
 import re
 from functools import lru_cache
 
-_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PARAMETER = re.compile(rf"\s*;\s*({_WORD})\s*(?:=\s*({_WORD}|{_QUOTED}))?")
-_RANGE = re.compile(rf"\s*({_WORD})/({_WORD})((?:\s*;\s*{_WORD}\s*(?:=\s*(?:{_WORD}|{_QUOTED}))?)*)\s*(?:,|$)")
+# Possessive, so that no header, however made, is looked at twice (RFC 9110 §5.6).
+_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_BLANKS = r"[ \t]*+"
+_EQUALS = rf"{_BLANKS}={_BLANKS}"
+_PARAMETER = re.compile(rf"{_BLANKS};{_BLANKS}({_WORD})(?:{_EQUALS}({_WORD}|{_QUOTED}))?+")
+_RANGE = re.compile(
+    rf"{_BLANKS}({_WORD})/({_WORD})((?:{_BLANKS};{_BLANKS}{_WORD}(?:{_EQUALS}(?:{_WORD}|{_QUOTED}))?+)*+){_BLANKS}(?:,|$)"
+)
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-_DIGEST = re.compile(rf"{_WORD}\s*=\s*(?:{_WORD}|{_QUOTED})(?:\s*,\s*{_WORD}\s*=\s*(?:{_WORD}|{_QUOTED}))*")
+_DIGEST = re.compile(
+    rf"{_WORD}{_EQUALS}(?:{_WORD}|{_QUOTED})(?:{_BLANKS},{_BLANKS}{_WORD}{_EQUALS}(?:{_WORD}|{_QUOTED}))*+"
+)
 
 
 class Malformed(ValueError):

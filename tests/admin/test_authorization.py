@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mim.admin.headers import BasicAuth, Malformed
+from mim.admin.headers import BasicAuth, Malformed, accepts_json
 from tests.admin.conftest import CREDENTIALS, Start
 from tests.raw_http import exchange
 
@@ -124,3 +125,17 @@ async def test_without_credentials_in_the_file_the_header_is_not_looked_at(start
     server = await start()
 
     assert (await server.api.get("/things/h", headers={"Authorization": header})).status == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Digest a=" + "b" * 10 + " " * 4000 + "x", "Digest " + "a=b , " * 700 + "!", 'Digest a="' + "\\a" * 2000],
+)
+def test_no_header_takes_long_to_refuse(header: str):
+    started = time.process_time()
+    with pytest.raises(Malformed):
+        AUTH.admits(header)
+    with pytest.raises(Malformed):
+        accepts_json(header.replace("Digest a", "a/b;c"))
+
+    assert time.process_time() - started < 0.05

@@ -102,6 +102,19 @@ def test_json_objects(body: bytes, found: Any):
     assert members(body) == found
 
 
+@pytest.mark.parametrize("depth", [10, 100, 400, 700, 900, 990, 1100])
+def test_any_depth_is_taken_or_refused(depth: int):
+    outcomes = []
+    for repeated in ("", ',"a":1'):
+        try:
+            members(f'{{"a":{"[" * depth}{"]" * depth}{repeated}}}'.encode())
+            outcomes.append("taken")
+        except MalformedBody:
+            outcomes.append("refused")
+
+    assert depth > 400 or outcomes == ["taken", "taken"]
+
+
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_an_object_or_refused(body: bytes):
     try:
