@@ -253,6 +253,16 @@ class Server:
         self.keep(client)
         return await client.login(user, PASSWORD, resource, **more)
 
+    async def unbound(self, user: str, *, domain: str = "localhost") -> Client:
+        """Return a client that has authenticated and not yet bound a resource; the account must exist."""
+        client = Client(self.port, domain)
+        await client.connect()
+        self.keep(client)
+        await client.open_stream()
+        await client.authenticate(user, PASSWORD)
+        await client.restart_stream()
+        return client
+
     def keep(self, client: Client) -> None:
         """Close a client that a test has made itself when the server stops."""
         self._clients.append(client)

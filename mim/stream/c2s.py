@@ -342,6 +342,8 @@ class C2sStream:
         handler = None if self._host is None else self._host.nonza_handler(node)
         if handler is not None:
             return handler(self, node)
+        if node.ns == ns.CSI:
+            return None  # advice, which a client may give although nobody asked for it
         if node.ns != ns.STREAM_MANAGEMENT:
             raise StreamError("unsupported-stanza-type")
         if node.name not in ("r", "a"):  # those two belong to nothing that was enabled, and are ignored

@@ -64,19 +64,8 @@ def acknowledge(client, h):
     client.send(f"<a xmlns='{SM}' h='{h}'/>")
 
 
-async def authenticated(server, user="a"):
-    """Return a client of which the server expects to bind or to resume."""
-    client = Client(server.port)
-    await client.connect()
-    server._clients.append(client)
-    await client.open_stream()
-    await client.authenticate(user, PASSWORD)
-    await client.restart_stream()
-    return client
-
-
 async def resume(server, previd, h, user="a"):
-    client = await authenticated(server, user)
+    client = await server.unbound(user)
     client.send(f"<resume xmlns='{SM}' previd='{previd}' h='{h}'/>")
     return client
 
@@ -142,7 +131,7 @@ async def test_feature_is_announced_after_login(serve):
     await server.register("a")
     client = Client(server.port)
     await client.connect()
-    server._clients.append(client)
+    server.keep(client)
 
     assert (await client.open_stream()).find(SM, "sm") is None
     await client.authenticate("a", PASSWORD)
@@ -177,7 +166,7 @@ async def test_before_login_it_is_unexpected_and_the_stream_goes_on(serve, nonza
     await server.register("a")
     client = Client(server.port)
     await client.connect()
-    server._clients.append(client)
+    server.keep(client)
     await client.open_stream()
 
     client.send(nonza)
