@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from mim.capabilities import SENT_ARCHIVE_ID
 from mim.config.options import ModuleOptions
 from mim.plugin import (
     JID,
@@ -28,8 +29,6 @@ RULES = "urn:xmpp:carbons:rules:0"
 NAMESPACES = (ns.CARBONS2, ns.CARBONS1)
 # For what a message of type normal is copied besides a body (XEP-0280 §6).
 INSTANT = (ns.RECEIPTS, ns.CHAT_STATES)
-SENT_ARCHIVE_ID = "mam.sent_id"
-"""Note of the archive on a message: its id in the sender's own archive."""
 Direction = Literal["sent", "received"]
 _KEY = "mod_carboncopy"
 _SELF = "mod_carboncopy.self"

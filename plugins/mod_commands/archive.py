@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from mim.capabilities import ArchivedMessage, ArchiveView
 from mim.errors import BadRequest
 from mim.plugin import JID, command
-from mim.xmpp.ns import CLIENT
-from mim.xmpp.parser import parse_element
 from mim_plugins.mod_commands import schemas
 from mim_plugins.mod_commands.base import Commands, parse_jids
 
@@ -98,15 +95,9 @@ def _end_of_second(seconds: int) -> int:
 
 
 def _shown(message: ArchivedMessage) -> dict[str, Any]:
-    stanza = parse_element(message.stanza)
     return {
-        "sender": str(message.sender),
-        "timestamp": _to_second(message.archived_at),
-        "message_id": stanza.get("id"),
-        "body": stanza.child_text(CLIENT, "body") or "",
+        "sender": message.sender,
+        "timestamp": (message.archived_us + 500_000) // 1_000_000,
+        "message_id": message.message_id,
+        "body": message.body,
     }
-
-
-def _to_second(moment: datetime) -> int:
-    """Return the Unix time in seconds, rounded to the nearest."""
-    return int(moment.replace(microsecond=0).timestamp()) + (moment.microsecond >= 500_000)
