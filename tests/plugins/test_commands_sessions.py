@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mim.xmpp import ns
+from tests.plugins.shorthand import seen
 
 MODULES = "[modules.mod_commands]\n"
 
@@ -52,6 +53,21 @@ async def test_kicked_client_is_told_and_gone_when_the_answer_comes(serve):
     assert gone.children == []
     again = await server.api.delete("/sessions/localhost/k/one")
     assert (again.status, again.text) == (404, "no active session")
+
+
+async def test_contacts_see_the_kicked_client_go(serve):
+    server = await serve(MODULES + "[modules.mod_roster]\n")
+    k1, k2, b1 = [await server.online(user, resource) for user, resource in (("k", "1"), ("k", "2"), ("b", "1"))]
+    await server.api.put("/contacts/k@localhost/b@localhost/manage", {"action": "connect"})
+    for client in (k1, k2, b1):
+        await seen(client)
+
+    assert (await server.api.delete("/sessions/localhost/k/1")).status == 204
+
+    for watcher in (k2, b1):
+        gone = await watcher.expect("presence", type="unavailable", from_="k@localhost/1")
+        assert gone.children == []
+        await watcher.expect_nothing()
 
 
 async def test_kick_speaks_the_language_of_the_clients_stream(serve):

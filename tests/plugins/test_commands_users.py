@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.client import Client
+from tests.client import Client, StreamClosed
 from tests.harness import PASSWORD
+from tests.plugins.shorthand import seen, shown
 
 MODULES = "[modules.mod_commands]\n"
 
@@ -198,6 +199,56 @@ async def test_refused_removal(serve, path, status, text):
     answer = await server.api.delete(f"/users/{path}")
 
     assert (answer.status, answer.text) == (status, text)
+
+
+async def test_contacts_of_a_removed_user_are_told(serve):
+    server = await serve(MODULES + "[modules.mod_roster]\n")
+    a1, b1 = await server.online("a", "a1"), await server.online("b", "b1")
+    await server.api.put("/contacts/a@localhost/b@localhost/manage", {"action": "connect"})
+    await seen(a1), await seen(b1)
+
+    assert (await server.api.delete("/users/localhost/a")).status == 204
+
+    assert await seen(b1) == [
+        "push(to) a@localhost",
+        "P(unsubscribe) a@localhost",
+        "push(none) a@localhost",
+        "P(unsubscribed) a@localhost",
+        "P(unavailable) a@localhost",
+    ]
+    assert [shown(stanza) async for stanza in until_the_end(a1)] == ["P(unavailable) b@localhost"]
+    assert (await server.api.get("/contacts/a@localhost")).json == []
+    assert (await server.api.get("/contacts/b@localhost")).json == [
+        {"jid": "a@localhost", "subscription": "none", "ask": "none"}
+    ]
+
+
+async def until_the_end(client):
+    """Yield what a client is sent before its stream ends with an error."""
+    while True:
+        try:
+            yield await client.next()
+        except StreamClosed:
+            return
+
+
+async def test_what_was_stored_of_a_removed_user_is_gone_but_not_at_his_peers(serve):
+    server = await serve(
+        MODULES + "[modules.mod_roster]\n[modules.mod_offline]\n[modules.mod_mam_meta]\n[modules.mod_mam_meta.pm]\n"
+    )
+    await server.register("a", "b")
+    await server.api.post("/contacts", {"caller": "a@localhost", "jid": "b@localhost"})
+    await server.api.post("/messages", {"caller": "b@localhost", "to": "a@localhost", "body": "hi"})
+
+    assert (await server.api.delete("/users/localhost/a")).status == 204
+
+    assert (await server.api.get("/messages/a@localhost")).json == []
+    assert [message["body"] for message in (await server.api.get("/messages/b@localhost")).json] == ["hi"]
+    assert (await server.api.get("/contacts/a@localhost")).json == []
+    again = await server.client("a", "a1")
+    again.send("<presence/>")
+    assert shown(await again.next()) == "P(available) a@localhost"
+    await again.expect_nothing()
 
 
 # --- change_password ------------------------------------------------------------------------------------------
