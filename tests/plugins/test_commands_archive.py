@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mim.xmpp.jid import JID
 from tests.plugins.shorthand import body_of
 
 MODULES = "[modules.mod_commands]\n[modules.mod_mam_meta]\n[modules.mod_mam_meta.pm]\n"
@@ -26,6 +27,9 @@ async def bodies(server, path):
 
 async def conversation(server):
     """m0 to m5 between a and b, ten seconds apart, then one from k to a."""
+    for user in "abk":
+        if not await server.app.server.accounts.exists(JID(user, "localhost")):
+            await server.register(user)
     for number in range(6):
         caller, to = ("a", "b") if number % 2 else ("b", "a")
         await send(
@@ -102,6 +106,7 @@ async def test_a_message_is_there_before_the_second_it_shows(serve, fraction, sh
 
 async def test_message_without_body_has_an_empty_one(serve):
     server = await serve(MODULES)
+    await server.register("b")
     answer = await server.api.post(
         "/stanzas",
         {"stanza": "<message from='a@localhost' to='b@localhost' id='s1'><store xmlns='urn:xmpp:hints'/></message>"},
