@@ -49,7 +49,7 @@ async def test_messages_come_oldest_first_with_all_their_fields(serve):
     assert [message["body"] for message in answer.json] == ["m0", "m1", "m2", "m3", "m4", "m5", "from k"]
     assert all(set(message) == {"sender", "timestamp", "message_id", "body"} for message in answer.json)
     second = answer.json[1]
-    received = [message for message in await b1.collect() if message.get("type") == "chat"][0]
+    received = next(message for message in await b1.collect() if message.get("type") == "chat")
     assert body_of(received) == "m1"
     assert (second["sender"], second["message_id"]) == ("a@localhost", received.get("id"))
     assert second["timestamp"] == YEAR_2033 + 10
