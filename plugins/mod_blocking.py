@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from mim.capabilities import BlockList
-from mim.config import NonEmpty, Options
+from mim.config import FOREIGN_STORES, NonEmpty, Options
 from mim.plugin import (
     JID,
     Element,
@@ -23,18 +23,20 @@ from mim.xmpp.stanza import iq as make_iq
 from mim.xmpp.stanza import parse_address
 
 
-class Riak(Options):
+class Riak(Options, tier="C"):
     """``riak``; no effect here."""
 
-    defaults_bucket_type: NonEmpty = option("privacy_defaults", tier="C", help="No effect.")
-    names_bucket_type: NonEmpty = option("privacy_lists_names", tier="C", help="No effect.")
-    bucket_type: NonEmpty = option("privacy_lists", tier="C", help="No effect.")
+    defaults_bucket_type: NonEmpty = option("privacy_defaults", help="No effect.")
+    names_bucket_type: NonEmpty = option("privacy_lists_names", help="No effect.")
+    bucket_type: NonEmpty = option("privacy_lists", help="No effect.")
 
 
 class BlockingOptions(Options):
     """``[modules.mod_blocking]``; mod_privacy is started with what its own section does not say."""
 
-    backend: Literal["mnesia", "rdbms", "riak"] = option("mnesia", help="Where the lists are kept.")
+    backend: Literal["mnesia", "rdbms", "riak"] = option(
+        "mnesia", mapped=FOREIGN_STORES, help="Where the lists are kept."
+    )
     riak: Riak = option(Riak(), tier="C", help="No effect.")
 
 

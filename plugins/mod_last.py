@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text, bindparam, delete, insert, select
 
-from mim.config import ModuleOptions, NonEmpty, Options
+from mim.config import FOREIGN_STORES, ModuleOptions, NonEmpty, Options
 from mim.plugin import (
     JID,
     NO_REPLY,
@@ -97,16 +97,18 @@ def _key(account: JID) -> dict[str, str]:
     return {"domain_": account.domain, "username_": account.local}
 
 
-class Riak(Options):
+class Riak(Options, tier="C"):
     """``[modules.mod_last.riak]``; no effect here."""
 
-    bucket_type: NonEmpty = option("last", tier="C", help="No effect.")
+    bucket_type: NonEmpty = option("last", help="No effect.")
 
 
 class LastOptions(ModuleOptions):
     """``[modules.mod_last]``."""
 
-    backend: Literal["mnesia", "rdbms", "riak"] = option("mnesia", help="Where the records are kept.")
+    backend: Literal["mnesia", "rdbms", "riak"] = option(
+        "mnesia", mapped=FOREIGN_STORES, help="Where the records are kept."
+    )
     riak: Riak = option(Riak(), tier="C", help="No effect.")
 
 

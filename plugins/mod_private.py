@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Column, MetaData, String, Table, Text, bindparam, delete, insert, select
 
-from mim.config import ModuleOptions, NonEmpty, Options
+from mim.config import FOREIGN_STORES, ModuleOptions, NonEmpty, Options
 from mim.errors import LimitExceeded, TooLarge
 from mim.plugin import (
     JID,
@@ -103,16 +103,18 @@ def _key(account: JID) -> dict[str, str]:
     return {"domain_": account.domain, "username_": account.local}
 
 
-class Riak(Options):
+class Riak(Options, tier="C"):
     """``[modules.mod_private.riak]``; no effect here."""
 
-    bucket_type: NonEmpty = option("private", tier="C", help="No effect.")
+    bucket_type: NonEmpty = option("private", help="No effect.")
 
 
 class PrivateOptions(ModuleOptions):
     """``[modules.mod_private]``."""
 
-    backend: Literal["mnesia", "rdbms", "riak"] = option("rdbms", help="Where the elements are kept.")
+    backend: Literal["mnesia", "rdbms", "riak"] = option(
+        "rdbms", mapped=FOREIGN_STORES, help="Where the elements are kept."
+    )
     riak: Riak = option(Riak(), tier="C", help="No effect.")
 
 

@@ -4,6 +4,7 @@ from mim.config.errors import ConfigErrors, Problem
 from mim.config.loader import Config, HostConfig, Notice, load, load_file
 from mim.config.modules import ModuleInfo
 from mim.config.options import (
+    FOREIGN_STORES,
     AccessRuleName,
     Domain,
     ExistingDirectory,
@@ -26,6 +27,7 @@ from mim.config.options import (
 from mim.config.tables import Options, Refusal, option
 
 __all__ = [
+    "FOREIGN_STORES",
     "AccessRuleName",
     "Config",
     "ConfigErrors",

@@ -172,6 +172,13 @@ ModuleName = Annotated[str, Condition(_nonempty, "must be the name of a module",
 ModuleTables = Annotated[dict[str, Any], ModulesMark()]
 Infinity = Literal["infinity"]
 
+EMBEDDED_STORE = "C -> the embedded default store"
+FOREIGN_STORES = {
+    "mnesia": EMBEDDED_STORE,
+    **dict.fromkeys(("riak", "ldap", "cassandra", "elasticsearch"), f"{EMBEDDED_STORE}; the old data are not read"),
+}
+"""What values of a ``backend`` mean that name stores this server does not have (contract/config, section 1)."""
+
 
 def expand_host(template: str, domain: str) -> str:
     """Return the name a host template stands for on a served domain."""

@@ -243,12 +243,12 @@ async def test_blocking_outlives_session_and_server_and_dies_with_the_account(se
 
 
 async def test_the_module_starts_mod_privacy_with_its_options(serve):
-    server = await serve(BLOCKING + 'backend = "rdbms"', admin=None)
+    server = await serve(BLOCKING + 'backend = "riak"', admin=None)
     host = server.app.host("localhost")
     assert server.app.modules.running(host) == ["mod_privacy", "mod_blocking"]
-    assert server.app.modules.find(host, "mod_privacy").options.backend == "rdbms"
+    assert server.app.modules.find(host, "mod_privacy").options.backend == "riak"
 
-    both = await serve('[modules.mod_privacy]\nbackend = "mnesia"\n' + BLOCKING + 'backend = "rdbms"', admin=None)
+    both = await serve('[modules.mod_privacy]\nbackend = "mnesia"\n' + BLOCKING + 'backend = "riak"', admin=None)
     assert both.app.modules.find(both.app.host("localhost"), "mod_privacy").options.backend == "mnesia"
 
 

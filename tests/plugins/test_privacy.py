@@ -263,7 +263,7 @@ async def test_slixmpp_keeps_lists(server):
 def test_options_are_checked():
     good = """
 [modules.mod_privacy]
-backend = "rdbms"
+backend = "riak"
 [modules.mod_privacy.riak]
 defaults_bucket_type = "privacy_defaults"
 names_bucket_type = "privacy_lists_names"
