@@ -53,6 +53,7 @@ class HookTable:
     stream_features: tuple[Callable[[bool], Iterable[Element]], ...]
     unauthenticated_iq: tuple[Callable[[Stanza, str], Awaitable[Element | None] | None], ...]
     server_items: tuple[Callable[[str], Iterable[Element]], ...]
+    server_node: tuple[Callable[[Stanza, str], Element | None], ...]
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)

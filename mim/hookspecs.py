@@ -240,3 +240,11 @@ class HookSpecs:
 
         Kind:    question, all answers are joined.
         """
+
+    @hookspec
+    def server_node(self, iq: Stanza, node: str) -> Element | None:
+        """Return the ``<query/>`` that answers disco#info or disco#items of a node of the domain (XEP-0030 §3.2, §4.2).
+
+        *iq* is the request; the namespace of its payload tells which of the two. Answer with the node as attribute.
+        Kind:    question, first answer wins; nobody: item-not-found.
+        """

@@ -351,7 +351,7 @@ class ModuleApi:
         Raises:
             ValueError: somebody serves the name already.
         """
-        self._server.router.add_service(domain, handler)
+        self._server.router.add_service(domain, handler, self._host)
         self._services.append(domain)
 
     async def close(self) -> None:

@@ -62,13 +62,14 @@ class Router:
         self.accounts = accounts
         self.presences = Presences(sessions, self.route, clock)
         self._services: dict[str, ServiceHandler] = {}
+        self._owners: dict[str, Host] = {}
         self._waiting: dict[JID, deque[tuple[Stanza, asyncio.Future[None]]]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
     # --- services ---------------------------------------------------------------------------------------------
 
-    def add_service(self, domain: str, handler: ServiceHandler) -> None:
-        """Give all stanzas to *domain* and its nodes to *handler*.
+    def add_service(self, domain: str, handler: ServiceHandler, owner: Host | None = None) -> None:
+        """Give all stanzas to *domain* and its nodes to *handler*. *owner*: the host whose module serves it.
 
         Raises:
             ValueError: the name is served already.
@@ -76,10 +77,27 @@ class Router:
         if domain in self._services or self.hosts.find(domain) is not None:
             raise ValueError(f"{domain} is served already")
         self._services[domain] = handler
+        if owner is not None:
+            self._owners[domain] = owner
 
     def remove_service(self, domain: str) -> None:
         """Stop giving stanzas to a service."""
         self._services.pop(domain, None)
+        self._owners.pop(domain, None)
+
+    def home_of(self, domain: str) -> tuple[str, ...]:
+        """Return the served domains a name belongs to: itself, the one it stands below, or those of its owner."""
+        if self.hosts.find(domain) is not None:
+            return (domain,)
+        if domain not in self._services:
+            return ()
+        above = domain
+        while "." in above:
+            above = above.partition(".")[2]
+            if self.hosts.find(above) is not None:
+                return (above,)
+        owner = self._owners.get(domain)
+        return () if owner is None else owner.domains
 
     def is_service(self, domain: str) -> bool:
         """Tell whether a module serves this name."""

@@ -1,27 +1,40 @@
-"""Server IP check (XEP-0279)."""
+"""mod_sic (XEP-0279)."""
 
 from __future__ import annotations
 
+import pytest
+
+from mim.xmpp import ns
+from mim.xmpp.element import element
 from tests.plugins.answers import refusal
+from tests.plugins.problems import problems
 
-MODULES = "[modules.mod_sic]\n"
-IP = "<ip xmlns='urn:xmpp:sic:0'/>"
-
-
-async def test_client_learns_its_own_address(serve):
-    server = await serve(MODULES)
-    client = await server.client("a")
-
-    for to in ("", "localhost", "a@localhost"):
-        answer = await client.ask("get", IP, to=to)
-        assert answer.get("type") == "result"
-        assert answer.child_text("urn:xmpp:sic:0", "ip") == "127.0.0.1"
-    assert "urn:xmpp:sic:0" in server.app.host("localhost").features()
+SIC = "[modules.mod_sic]\n"
+ASK = "<address xmlns='urn:xmpp:sic:1'/>"
+ASK_AS_BEFORE = "<ip xmlns='urn:xmpp:sic:0'/>"
 
 
-async def test_nobody_learns_anothers_address(serve):
-    server = await serve(MODULES)
-    client = await server.client("a")
-    await server.client("b")
+@pytest.mark.parametrize("to", ["", "localhost", "romeo@localhost"])
+async def test_a_client_learns_its_address(serve, to):
+    server = await serve(SIC, admin=None)
+    romeo = await server.client("romeo")
 
-    assert refusal(await client.ask("get", IP, to="b@localhost")) == "auth/forbidden"
+    told = (await romeo.ask("get", ASK, to=to)).payload
+    assert told == element(ns.SERVER_IP1, "address", element(ns.SERVER_IP1, "ip", "127.0.0.1"))
+    told = (await romeo.ask("get", ASK_AS_BEFORE, to=to)).payload
+    assert told == element(ns.SERVER_IP0, "ip", "127.0.0.1")
+    assert {ns.SERVER_IP0, ns.SERVER_IP1} <= set(server.app.host("localhost").features())
+
+
+@pytest.mark.parametrize("payload", [ASK, ASK_AS_BEFORE])
+async def test_the_address_of_another_is_forbidden(serve, payload):
+    server = await serve(SIC, admin=None)
+    await server.client("juliet")
+    romeo = await server.client("romeo")
+
+    assert refusal(await romeo.ask("get", payload, to="juliet@localhost")) == "auth/forbidden"
+
+
+def test_options_are_checked():
+    assert problems(SIC + 'iqdisc = {type = "one_queue"}') == []
+    assert problems(SIC + "port = true") == ["modules.mod_sic.port"]
