@@ -107,10 +107,12 @@ class ModPing(Module[PingOptions]):
             self._look(session)
             return
         self.api.log.info("no answer to ping", extra={"jid": str(session.jid)})
+        self._watch(session, self.options.ping_interval)
         if self.options.timeout_action == "kill":
-            self.api.session_manager.close(session, StreamError("connection-timeout"))
-        else:
-            self._watch(session, self.options.ping_interval)
+            # As if it had broken by itself: a session that can be resumed waits for its client.
+            stream = session.stream
+            self.api.session_manager.connection_lost(session)
+            stream.end(StreamError("connection-timeout"))
 
 
 setup = ModPing

@@ -102,6 +102,26 @@ async def test_a_client_that_does_not_answer_is_closed_when_the_file_says_so(ser
     assert not server.app.server.sessions.has(romeo.jid.bare)
 
 
+async def test_a_session_that_can_be_resumed_is_not_lost_with_its_connection(serve):
+    section = PINGS + 'timeout_action = "kill"\n[modules.mod_stream_management]'
+    server = await serve(section, admin=None)
+    romeo = await server.client("romeo")
+    romeo.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+    await romeo.expect("enabled")
+
+    server.clock.advance(61)
+    await romeo.expect("iq", type="get")
+    await romeo.expect("r")
+    server.clock.advance(33)
+    error = await romeo.stream_error()
+    assert error.find(ns.STREAM_ERRORS, "connection-timeout") is not None
+    session = server.app.server.sessions.find(romeo.jid)
+    assert not session.is_attached
+
+    await server.clock.elapse(61)
+    assert not session.is_over
+
+
 async def test_without_an_action_a_silent_client_is_pinged_again(serve):
     server = await serve(PINGS, admin=None)
     romeo = await server.client("romeo")
