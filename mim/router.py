@@ -157,30 +157,40 @@ class Router:
         shared: FanOut | None = None
         for recipient in recipients:
             host = self.hosts.find(recipient.domain)
-            session = self.sessions.find(recipient) if host is not None and recipient.resource else None
-            if session is None or host is None or host.hooks.filter_delivered:
+            targets = [] if host is None or host.hooks.filter_delivered else self._sessions_for(stanza, recipient)
+            if host is None or not targets:
                 self.route(stanza.replace(to=recipient))
                 continue
+            arrived = copy = stanza
             if host.hooks.filter_received or host.hooks.message_delivered:
                 copy = stanza.replace(to=recipient)
                 try:
-                    arrived = self._received(copy, host, recipient.bare)
+                    filtered = self._received(copy, host, recipient.bare)
                 except StanzaError as error:
                     self.refuse(copy, error)
                     continue
-                if arrived is None:
+                if filtered is None:
                     continue
-                if arrived is not copy:
-                    session.send(arrived)
-                else:
-                    shared = shared or FanOut(stanza)
-                    session.send_text(shared.to_text(recipient))
-                if arrived.name == "message":
-                    for told in host.hooks.message_delivered:
-                        told(arrived, recipient.bare, [session])
-            else:
+                arrived = filtered
+            if arrived is copy:
                 shared = shared or FanOut(stanza)
-                session.send_text(shared.to_text(recipient))
+                text = shared.to_text(recipient)
+            else:
+                text = arrived.to_text()
+            for session in targets:
+                session.send_text(text)
+            if arrived.name == "message":
+                for told in host.hooks.message_delivered:
+                    told(arrived, recipient.bare, targets)
+
+    def _sessions_for(self, stanza: Stanza, recipient: JID) -> list[Session]:
+        """Return the sessions that a fan-out may write to without asking anybody; none: it goes the ordinary way."""
+        if recipient.resource:
+            session = self.sessions.find(recipient)
+            return [] if session is None else [session]
+        if stanza.name != "message" or recipient in self._waiting:
+            return []
+        return self.sessions.receivers(recipient)
 
     @staticmethod
     def _received(stanza: Stanza, host: Host, account: JID) -> Stanza | None:
