@@ -190,7 +190,8 @@ class Router:
             return [] if session is None else [session]
         if stanza.name != "message" or recipient in self._waiting:
             return []
-        return self.sessions.receivers(recipient)
+        targets = self.sessions.receivers(recipient)
+        return [] if any(target.gate is not None for target in targets) else targets
 
     @staticmethod
     def _received(stanza: Stanza, host: Host, account: JID) -> Stanza | None:
