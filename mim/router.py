@@ -28,7 +28,7 @@ from mim.session.table import SessionTable
 from mim.xmpp.conditions import StanzaError
 from mim.xmpp.element import Element
 from mim.xmpp.jid import JID
-from mim.xmpp.stanza import IQ_TYPES, FanOut, Stanza, error_of, result_of
+from mim.xmpp.stanza import IQ_TYPES, Stanza, error_of, result_of
 
 log = logging.getLogger("mim.router")
 
@@ -154,34 +154,51 @@ class Router:
         The stanza's own ``to`` does not matter. What a recipient's host changes on the way, or cannot deliver to a
         session here, goes the ordinary way.
         """
-        shared: FanOut | None = None
         for recipient in recipients:
             host = self.hosts.find(recipient.domain)
             targets = [] if host is None or host.hooks.filter_delivered else self._sessions_for(stanza, recipient)
             if host is None or not targets:
                 self.route(stanza.replace(to=recipient))
-                continue
-            arrived = copy = stanza
-            if host.hooks.filter_received or host.hooks.message_delivered:
-                copy = stanza.replace(to=recipient)
-                try:
-                    filtered = self._received(copy, host, recipient.bare)
-                except StanzaError as error:
-                    self.refuse(copy, error)
-                    continue
-                if filtered is None:
-                    continue
-                arrived = filtered
-            if arrived is copy:
-                shared = shared or FanOut(stanza)
-                text = shared.to_text(recipient)
             else:
-                text = arrived.to_text()
-            for session in targets:
-                session.send_text(text)
-            if arrived.name == "message":
-                for told in host.hooks.message_delivered:
-                    told(arrived, recipient.bare, targets)
+                self._deliver_shared(stanza, recipient, host, targets)
+
+    def send_all(self, stanzas: Iterable[Stanza], recipient: JID) -> None:
+        """Deliver many stanzas to one full JID, in order, as :meth:`route` would each.
+
+        For stanzas that go to others as well, at other times: each is serialised once in its life.
+        """
+        host = self.hosts.find(recipient.domain)
+        session = self.sessions.find(recipient)
+        if host is None or session is None or host.hooks.filter_delivered:
+            for stanza in stanzas:
+                self.route(stanza.replace(to=recipient))
+            return
+        targets = [session]
+        for stanza in stanzas:
+            self._deliver_shared(stanza, recipient, host, targets)
+
+    def _deliver_shared(self, stanza: Stanza, recipient: JID, host: Host, targets: list[Session]) -> None:
+        """Give a stanza to sessions that are known, in the text all its recipients share unless a filter changes it."""
+        hooks = host.hooks
+        arrived = stanza
+        if hooks.filter_received or (hooks.message_delivered and stanza.name == "message"):
+            copy = stanza.replace(to=recipient)
+            try:
+                filtered = self._received(copy, host, recipient.bare)
+            except StanzaError as error:
+                self.refuse(copy, error)
+                return
+            if filtered is None:
+                return
+            arrived = filtered
+            text = stanza.shared.to_text(recipient) if arrived is copy else arrived.to_text()
+        else:
+            text = stanza.shared.to_text(recipient)
+        for session in targets:
+            session.send_text(text)
+        if arrived.name == "message":
+            for told in hooks.message_delivered:
+                told(arrived, recipient.bare, targets)
 
     def _sessions_for(self, stanza: Stanza, recipient: JID) -> list[Session]:
         """Return the sessions that a fan-out may write to without asking anybody; none: it goes the ordinary way."""

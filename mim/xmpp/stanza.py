@@ -69,7 +69,7 @@ class Trail:
 class Stanza(Element):
     """A message, presence or IQ; ``sender`` and ``to`` mirror the attributes ``from`` and ``to``."""
 
-    __slots__ = ("_trail", "sender", "to")
+    __slots__ = ("_shared", "_trail", "sender", "to")
 
     def __init__(
         self,
@@ -85,6 +85,7 @@ class Stanza(Element):
         self.sender = sender
         self.to = to
         self._trail = trail
+        self._shared: FanOut | None = None
         if sender is not None:
             self.attrs["from"] = str(sender)
         if to is not None:
@@ -115,6 +116,13 @@ class Stanza(Element):
         if self._trail is None:
             self._trail = Trail()
         return self._trail
+
+    @property
+    def shared(self) -> FanOut:
+        """Return the text that all recipients of this stanza share; serialised when first asked for, then kept."""
+        if self._shared is None:
+            self._shared = FanOut(self)
+        return self._shared
 
     @property
     def type(self) -> str:
@@ -167,7 +175,7 @@ class Stanza(Element):
     def to_text(self, to: JID | None = None) -> str:
         """Return the stanza as XML for a ``jabber:client`` stream, readdressed when *to* is given.
 
-        A fan-out serialises once through :class:`FanOut` instead.
+        A fan-out serialises once through :attr:`shared` instead.
         """
         if to is None:
             return serialize(self)
