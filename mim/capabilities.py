@@ -6,7 +6,7 @@ A module that offers one calls ``api.provide(RosterView, self)`` when it starts;
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -187,6 +187,89 @@ class RoomArchive(Protocol):
 
     def removal(self, room: JID) -> Iterable[Write]:
         """Return the writes that remove a room's archive."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A chat room (XEP-0045) as the hooks about rooms show it."""
+
+    jid: JID
+    title: str
+    """The room's configured name; may be empty."""
+    subject: str
+    is_logged: bool
+    """Its owners want a log of what is said."""
+    is_anonymous: bool
+    """Only moderators are shown real JIDs."""
+
+
+class ChatRooms(Protocol):
+    """The chat rooms of a host (XEP-0045), for whoever acts in a user's name without a client.
+
+    The methods resolve when what they promise is on disk and its stanzas are on their way. Refusals carry the texts
+    of contract/admin-api 6.17-6.20.
+    """
+
+    def service_of(self, domain: str) -> str | None:
+        """Return the service (``conference.localhost``) of a served domain, or *domain* itself if it is a service."""
+        ...
+
+    async def create_room(self, room: JID, *, owner: JID, nick: str) -> None:
+        """Make a room that is open at once, with the bare JID *owner* inside under *nick* (prepared).
+
+        If he owns the room already it stays as it is.
+
+        Raises:
+            Denied: somebody else's room has that name, or he may not make it.
+        """
+        ...
+
+    async def invite(self, room: JID, *, sender: JID, recipient: JID, reason: str) -> None:
+        """Send a direct invitation (XEP-0249) from one user to another.
+
+        Raises:
+            NotFound: there is no such room.
+            Denied: the sender may not enter it.
+        """
+        ...
+
+    async def send_message(self, room: JID, *, sender: JID, body: str) -> None:
+        """Speak as the occupant that the sender is: that very JID, else his bare JID, else his longest-present client.
+
+        Raises:
+            NotFound: there is no such room.
+            Denied: he is not inside, or has no voice.
+        """
+        ...
+
+    async def kick(self, room: JID, nick: str, *, reason: str) -> None:
+        """Remove an occupant as the room's first moderator would.
+
+        Raises:
+            NotFound: there is no such room, no moderator in it, or no such occupant.
+            Denied: a moderator may not be kicked.
+        """
+        ...
+
+
+class RoomLog(Protocol):
+    """Offered by the module that writes rooms' logs: without one, rooms have no option to be logged."""
+
+    def may_switch(self, user: JID) -> bool:
+        """Tell whether a room's owner may switch its log on."""
+        ...
+
+
+class HttpPools(Protocol):
+    """The connections of ``[outgoing_pools.http]``."""
+
+    async def get(self, tag: str, path: str, query: Mapping[str, str]) -> tuple[int, bytes]:
+        """Send a GET request to *path* below a pool's own path; return the status and the body.
+
+        Raises:
+            Unavailable: there is no such pool, or it does not answer in time.
+        """
         ...
 
 

@@ -19,6 +19,7 @@ from mim.xmpp.jid import JID
 from mim.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
+    from mim.capabilities import RoomView
     from mim.session.session import Session
     from mim.storage.api import Write
 
@@ -50,6 +51,14 @@ class HookTable:
     presence_subscription_received: tuple[Callable[[Stanza, JID], bool | None], ...]
     presence_subscribers: tuple[Callable[[JID], Iterable[JID]], ...]
     presence_subscriptions: tuple[Callable[[JID], Iterable[JID]], ...]
+    room_created: tuple[Callable[[RoomView, JID], None], ...]
+    room_destroyed: tuple[Callable[[RoomView, str], None], ...]
+    room_configured: tuple[Callable[[RoomView], None], ...]
+    occupant_joined: tuple[Callable[[RoomView, str, JID], None], ...]
+    occupant_left: tuple[Callable[[RoomView, str, JID, int, str], None], ...]
+    occupant_renamed: tuple[Callable[[RoomView, str, str, JID], None], ...]
+    room_message: tuple[Callable[[RoomView, str, JID, Stanza], None], ...]
+    room_subject_changed: tuple[Callable[[RoomView, str, JID], None], ...]
     stream_features: tuple[Callable[[bool], Iterable[Element]], ...]
     unauthenticated_iq: tuple[Callable[[Stanza, str], Awaitable[Element | None] | None], ...]
     server_items: tuple[Callable[[str], Iterable[Element]], ...]

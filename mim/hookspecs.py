@@ -24,6 +24,7 @@ from mim.xmpp.jid import JID
 from mim.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
+    from mim.capabilities import RoomView
     from mim.session.session import Session
 
 PROJECT = "mim"
@@ -213,6 +214,74 @@ class HookSpecs:
 
         Called:  only while the account has a session.
         Kind:    question, all answers are joined.
+        """
+
+    # --- chat rooms -------------------------------------------------------------------------------------------
+    # Rooms of XEP-0045 on a service of this host. All are called in the order in which things happen in the room,
+    # right after the occupants were sent what they are told of it.
+
+    @hookspec
+    def room_created(self, room: RoomView, creator: JID) -> None:
+        """A room was made by *creator* (his real JID).
+
+        Called:  not when a room is read from the store again.
+        Kind:    notification.
+        """
+
+    @hookspec
+    def room_destroyed(self, room: RoomView, reason: str) -> None:
+        """A room has ceased to exist: an owner destroyed it, or it was temporary and its last occupant left.
+
+        Called:  not when a room is put to sleep, nor when the server stops.
+        Kind:    notification.
+        """
+
+    @hookspec
+    def room_configured(self, room: RoomView) -> None:
+        """An owner has changed a room's configuration.
+
+        Kind:    notification.
+        """
+
+    @hookspec
+    def occupant_joined(self, room: RoomView, nick: str, user: JID) -> None:
+        """A user (his real JID, full, or bare when the admin API acts for him) has entered under a nickname.
+
+        Called:  once per nickname; further clients under the same one are not told.
+        Kind:    notification.
+        """
+
+    @hookspec
+    def occupant_left(self, room: RoomView, nick: str, user: JID, code: int, reason: str) -> None:
+        """An occupant has left or was removed; nobody is inside under that nickname any more.
+
+        *code*: XEP-0045's status code: 301 banned, 307 kicked, 321 membership lost, 322 the room is members-only now,
+        332 the service stops; 0 = of his own accord, or because his connection ended. *reason*: what he or the
+        moderator said, empty when nothing.
+        Kind:    notification.
+        """
+
+    @hookspec
+    def occupant_renamed(self, room: RoomView, nick: str, new_nick: str, user: JID) -> None:
+        """An occupant has another nickname.
+
+        Kind:    notification.
+        """
+
+    @hookspec
+    def room_message(self, room: RoomView, nick: str, user: JID, stanza: Stanza) -> None:
+        """A groupchat message was sent to a room's occupants, as it was sent: from the occupant's JID, with archive id.
+
+        *user*: the author's real JID.
+        Called:  for every message, on the hot path; changes of the subject have a hook of their own.
+        Kind:    notification.
+        """
+
+    @hookspec
+    def room_subject_changed(self, room: RoomView, nick: str, user: JID) -> None:
+        """An occupant has changed the subject; ``room.subject`` is the new one.
+
+        Kind:    notification.
         """
 
     # --- streams ----------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from mim.capabilities import ArchivedMessage, ArchiveView, Contact, RoomArchive,
 from mim.clock import Clock, Timer, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
+from mim.hooks import notify
 from mim.hookspecs import hookimpl
 from mim.host import Host, IqHandler, NonzaHandler
 from mim.router import NO_REPLY, SUBSCRIPTION_TYPES, ServiceHandler, own_account
@@ -89,6 +90,7 @@ __all__ = [
     "iq_handler",
     "new_id",
     "nonza_handler",
+    "notify",
     "option",
     "own_account",
     "parse_stamp",
