@@ -273,6 +273,69 @@ class HttpPools(Protocol):
         ...
 
 
+class LightRooms(Protocol):
+    """The MUC Light rooms of a host (urn:xmpp:muclight:0), for whoever acts in a user's name without a client.
+
+    Users are bare JIDs. A room is named by its JID, or by its configured name among the rooms that the acting user
+    occupies (the first by JID). The methods resolve when the change is on disk and its notifications are on their
+    way; creation, configuration and deletion notify nobody. Refusals carry the texts of contract/admin-api 6.21-6.25.
+    """
+
+    def service_of(self, domain: str) -> str | None:
+        """Return the service (``muclight.localhost``) of a served domain, or *domain* itself if it is a service."""
+        ...
+
+    async def create_room(self, service: str, node: str, *, owner: JID, name: str, subject: str) -> JID:
+        """Make a room and return its JID; *node* is prepared, empty = an unused one is made up.
+
+        Raises:
+            Denied: the room exists, or a limit is reached.
+            BadRequest: the configuration has no such field.
+        """
+        ...
+
+    async def change_configuration(self, room: JID, user: JID, *, name: str, subject: str) -> None:
+        """Set two fields in a user's name.
+
+        Raises:
+            NotFound: there is no such room.
+            Denied: the user is not in it, or may not.
+            BadRequest: the configuration has no such field.
+        """
+        ...
+
+    async def invite(self, service: str, name: str, *, sender: JID, recipient: JID) -> None:
+        """Add a user; one who is inside, who blocks the sender or is in too many rooms is silently left out.
+
+        Raises:
+            NotFound: the sender is in no room of that name.
+            Denied: the sender is in no room at all, or may not, or the room is full.
+        """
+        ...
+
+    async def send_message(self, service: str, name: str, *, sender: JID, body: str) -> None:
+        """Send a message to a room.
+
+        Raises:
+            NotFound: the sender is in no room of that name.
+            Denied: the sender is in no room at all.
+        """
+        ...
+
+    async def delete_room(self, service: str, name: str, *, owner: JID) -> None:
+        """Delete a room with its archive.
+
+        Raises:
+            NotFound: the user is in no room of that name.
+            Denied: the user is in no room at all, or not the owner.
+        """
+        ...
+
+    async def leave_all(self, account: JID) -> None:
+        """Take an account out of every room of this host's services, as if it had left each."""
+        ...
+
+
 class MessageSender(Protocol):
     """Offered by the core: sending in a local user's name, as the admin API does."""
 

@@ -59,6 +59,7 @@ class HookTable:
     occupant_renamed: tuple[Callable[[RoomView, str, str, JID], None], ...]
     room_message: tuple[Callable[[RoomView, str, JID, Stanza], None], ...]
     room_subject_changed: tuple[Callable[[RoomView, str, JID], None], ...]
+    roster_extra_items: tuple[Callable[[JID], Awaitable[Iterable[Element]] | Iterable[Element]], ...]
     stream_features: tuple[Callable[[bool], Iterable[Element]], ...]
     unauthenticated_iq: tuple[Callable[[Stanza, str], Awaitable[Element | None] | None], ...]
     server_items: tuple[Callable[[str], Iterable[Element]], ...]
@@ -153,6 +154,20 @@ def joined(functions: tuple[Callable[..., Iterable[T]], ...], *args: Any) -> lis
     for function in functions:
         try:
             answers.extend(function(*args))
+        except Exception:
+            log.exception("hook failed", extra={"plugin": owner_of(function)})
+    return answers
+
+
+async def joined_async(
+    functions: tuple[Callable[..., Awaitable[Iterable[T]] | Iterable[T]], ...], *args: Any
+) -> list[T]:
+    """Return all modules' answers as one list, awaiting those that are coroutines; a failing module adds nothing."""
+    answers: list[T] = []
+    for function in functions:
+        try:
+            answer = function(*args)
+            answers.extend(await answer if isinstance(answer, Awaitable) else answer)
         except Exception:
             log.exception("hook failed", extra={"plugin": owner_of(function)})
     return answers

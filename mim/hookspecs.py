@@ -284,6 +284,20 @@ class HookSpecs:
         Kind:    notification.
         """
 
+    # --- rosters ----------------------------------------------------------------------------------------------
+
+    @hookspec
+    async def roster_extra_items(self, account: JID) -> Iterable[Element]:
+        """Return ``<item/>`` elements (jabber:iq:roster) that a roster shows besides what the account has put there.
+
+        Called:  for a roster get and for the admin API's list of contacts. The module that keeps rosters puts them
+                 first and sorts each module's by JID; in the list they count as contacts with the item's subscription
+                 and no ask. They are no subscriptions: nobody is probed or told of presence because of them.
+                 No push tells of a change. So the version that goes with a roster result has to change with them
+                 (RFC 6121 §2.6): an answer "nothing has changed" is only right if these have not changed either.
+        Kind:    question, async, all answers are joined; a failing module adds nothing.
+        """
+
     # --- streams ----------------------------------------------------------------------------------------------
 
     @hookspec

@@ -30,11 +30,11 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from mim.capabilities import ArchivedMessage, ArchiveView, Contact, RoomArchive, RoomReader, RosterView
+from mim.capabilities import ArchivedMessage, ArchiveView, Contact, LightRooms, RoomArchive, RoomReader, RosterView
 from mim.clock import Clock, Timer, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
-from mim.hooks import notify
+from mim.hooks import joined_async, notify
 from mim.hookspecs import hookimpl
 from mim.host import Host, IqHandler, NonzaHandler
 from mim.router import NO_REPLY, SUBSCRIPTION_TYPES, ServiceHandler, own_account
@@ -66,6 +66,7 @@ __all__ = [
     "Element",
     "FanOut",
     "Host",
+    "LightRooms",
     "Module",
     "ModuleApi",
     "Options",
@@ -88,6 +89,7 @@ __all__ = [
     "from_us",
     "hookimpl",
     "iq_handler",
+    "joined_async",
     "new_id",
     "nonza_handler",
     "notify",
