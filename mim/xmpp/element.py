@@ -98,7 +98,7 @@ class Element:
 
 
 def element(
-    ns: str, name: str, *children: Element | str | Iterable[Element] | None, **attrs: str | None
+    ns: str, name: str, /, *children: Element | str | Iterable[Element] | None, **attrs: str | None
 ) -> Element:
     """Build an element; ``None`` children and attributes are left out, an iterable is spliced in.
 

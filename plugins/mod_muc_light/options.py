@@ -1,0 +1,78 @@
+"""``[modules.mod_muc_light]`` (contract/config, section 11)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from mim.config import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options, option
+from mim.config.options import Allowed
+
+PositiveOrInfinity = Annotated[int, Field(ge=1), Allowed("must be an integer of at least 1")] | Infinity
+
+
+def _with_a_point(value: Any) -> Any:
+    if isinstance(value, int):
+        raise ValueError("an integer")
+    return value
+
+
+DecimalFloat = Annotated[float, BeforeValidator(_with_a_point), Allowed("must be a float, with a decimal point")]
+
+
+class CacheAffs(Options):
+    """``[modules.mod_muc_light.cache_affs]``: how long rooms stay in memory."""
+
+    module: Literal["internal", "mod_cache_users"] = option(
+        "internal", help="An own cache, or one with the settings of mod_cache_users; the other keys are then ignored."
+    )
+    strategy: Literal["fifo", "lru"] = option("fifo", help="fifo: entries always expire; lru: used entries stay.")
+    time_to_live: PositiveOrInfinity = option(2, unit="minutes", help="Of one segment.")
+    number_of_segments: int = option(3, minimum=1, help="An entry lives at most time_to_live times this.")
+
+
+class ConfigField(Options):
+    """``[[modules.mod_muc_light.config_schema]]``: a field of the room configuration, its type and default."""
+
+    field: NonEmpty = option(help="Name of the field.")
+    string_value: str | None = option(None, help="Default of a field that holds text.")
+    integer_value: int | None = option(None, help="Default of a field that holds an integer.")
+    float_value: DecimalFloat | None = option(None, help="Default of a field that holds a float.")
+    internal_key: NonEmpty | None = option(None, help="Name in the store; not set: the field's.")
+
+    @model_validator(mode="after")
+    def _exactly_one_value(self) -> ConfigField:
+        given = [value for value in (self.string_value, self.integer_value, self.float_value) if value is not None]
+        if len(given) != 1:
+            raise ValueError("path::must have exactly one of string_value, integer_value and float_value")
+        return self
+
+
+def _default_schema() -> list[ConfigField]:
+    return [ConfigField(field="roomname", string_value="Untitled"), ConfigField(field="subject", string_value="")]
+
+
+class MucLightOptions(ModuleOptions):
+    """``[modules.mod_muc_light]``."""
+
+    host: HostTemplate = option("muclight.@HOST@", help="Name of the service.")
+    backend: Literal["mnesia", "rdbms"] = option("mnesia", help="Where rooms are kept; mnesia: the embedded store.")
+    cache_affs: CacheAffs | None = option(None, help="Present: rooms leave the memory after a time.")
+    equal_occupants: bool = option(False, help="No owners: everyone is a member.")
+    legacy_mode: bool = option(False, help="XEP-0045 stanzas for simple clients.")
+    rooms_per_user: PositiveOrInfinity = option("infinity", help="Rooms one user may be in.")
+    blocking: bool = option(True, help="Users may block users and rooms.")
+    all_can_configure: bool = option(False, help="All members may change the configuration.")
+    all_can_invite: bool = option(False, help="All members may add users.")
+    max_occupants: PositiveOrInfinity = option("infinity", help="Occupants of a room.")
+    rooms_per_page: PositiveOrInfinity = option(10, help="Rooms in one disco answer.")
+    rooms_in_rosters: bool = option(False, help="Rooms appear in their occupants' rosters.")
+    config_schema: list[ConfigField] = option(
+        _default_schema(), help="Fields of the room configuration; an empty array means no fields."
+    )
+
+
+def bound(value: int | str) -> int | None:
+    """Return a limit as a number, None for no limit."""
+    return None if isinstance(value, str) else value
