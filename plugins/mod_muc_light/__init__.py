@@ -70,14 +70,16 @@ class ModMucLight(Module[MucLightOptions]):
     def _expiry(self, section: CacheAffs | None) -> Expiry | None:
         if section is None:
             return None
-        settings: CacheAffs = section
+        minutes, segments = section.time_to_live, section.number_of_segments
+        strategy: str = section.strategy
         if section.module == "mod_cache_users":
-            written = self.api.host.config.modules.get("mod_cache_users")
-            given = {} if written is None else written.model_dump(include={"strategy", "time_to_live"})
-            settings = CacheAffs(**{"time_to_live": 480, **given})
-        if isinstance(settings.time_to_live, str):
+            settings = self.api.host.config.modules.get("mod_cache_users")
+            minutes = getattr(settings, "time_to_live", 480)
+            segments = getattr(settings, "number_of_segments", 3)
+            strategy = getattr(settings, "strategy", "fifo")
+        if isinstance(minutes, str):
             return None
-        return Expiry(settings.time_to_live * 60.0, settings.number_of_segments, settings.strategy == "lru")
+        return Expiry(minutes * 60.0, segments, strategy == "lru")
 
     async def start(self) -> None:
         """Open the services."""

@@ -11,7 +11,7 @@ from mim.xmpp import ns
 from mim.xmpp.element import Element
 from mim.xmpp.stanza import Trail
 from mim_plugins.mod_muc_light.codec import Codec
-from mim_plugins.mod_muc_light.model import Affiliations, Room, in_order
+from mim_plugins.mod_muc_light.model import ROLES, Affiliations, Room, in_order
 
 _STAYED, _JOINED, _LEFT = range(3)
 
@@ -44,7 +44,8 @@ class Broadcast:
         copy = Stanza("message", attrs, children, sender=room.voice_of(sender.bare), trail=message.trail)
         archive = self._archive_of(room)
         if archive is not None:
-            copy = archive.record(copy, room.jid, sender)
+            affiliation = room.affiliation(sender.bare)
+            copy = archive.record(copy, room.jid, sender, affiliation=affiliation.value, role=ROLES[affiliation])
         self._fan_out(copy, room.recipients)
 
     def created(self, room: Room, creator: JID, id: str, trail: Trail) -> None:

@@ -19,13 +19,12 @@ from mim_plugins.mod_muc_light.codec import (
     ReadBlocked,
     RoomRequest,
 )
-from mim_plugins.mod_muc_light.model import SUBJECT_FIELD, Affiliation, Affiliations, Room
+from mim_plugins.mod_muc_light.model import ROLES, SUBJECT_FIELD, Affiliation, Affiliations, Room
 from mim_plugins.mod_muc_light.refusals import Malformed
 
 NS_PRIVACY = "jabber:iq:privacy"
 LIST_NAME = ns.MUC_LIGHT
 
-_ROLES = {Affiliation.OWNER: "moderator", Affiliation.MEMBER: "participant", Affiliation.NONE: "none"}
 # XEP-0045 §15.6.2 (registry of status codes)
 _CONFIGURED, _SELF, _CREATED, _REMOVED = "104", "110", "201", "321"
 _BLOCKING_ACTIONS = {"deny": True, "allow": False}
@@ -226,7 +225,7 @@ def _item(namespace: str, user: JID | None, affiliation: Affiliation, nick: str 
         affiliation=affiliation.value,
         jid=None if user is None else str(user),
         nick=nick,
-        role=_ROLES[affiliation],
+        role=ROLES[affiliation],
     )
 
 

@@ -22,6 +22,9 @@ class Affiliation(StrEnum):
 
 Affiliations = Mapping[JID, Affiliation]
 
+# What they are where XEP-0045 is spoken: in legacy mode, and in archives.
+ROLES = {Affiliation.OWNER: "moderator", Affiliation.MEMBER: "participant", Affiliation.NONE: "none"}
+
 
 def by_node_and_domain(jid: JID) -> tuple[str, str]:
     """Return the key that occupants are sorted by."""

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, model_validator
-
-from mim.config import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options, option
-from mim.config.options import Allowed
-
-PositiveOrInfinity = Annotated[int, Field(ge=1), Allowed("must be an integer of at least 1")] | Infinity
-
-
-def _with_a_point(value: Any) -> Any:
-    if isinstance(value, int):
-        raise ValueError("an integer")
-    return value
-
-
-DecimalFloat = Annotated[float, BeforeValidator(_with_a_point), Allowed("must be a float, with a decimal point")]
+from mim.config import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options, Refusal, option
 
 
 class CacheAffs(Options):
@@ -28,7 +15,7 @@ class CacheAffs(Options):
         "internal", help="An own cache, or one with the settings of mod_cache_users; the other keys are then ignored."
     )
     strategy: Literal["fifo", "lru"] = option("fifo", help="fifo: entries always expire; lru: used entries stay.")
-    time_to_live: PositiveOrInfinity = option(2, unit="minutes", help="Of one segment.")
+    time_to_live: int | Infinity = option(2, minimum=1, unit="minutes", help="Of one segment.")
     number_of_segments: int = option(3, minimum=1, help="An entry lives at most time_to_live times this.")
 
 
@@ -38,38 +25,41 @@ class ConfigField(Options):
     field: NonEmpty = option(help="Name of the field.")
     string_value: str | None = option(None, help="Default of a field that holds text.")
     integer_value: int | None = option(None, help="Default of a field that holds an integer.")
-    float_value: DecimalFloat | None = option(None, help="Default of a field that holds a float.")
-    internal_key: NonEmpty | None = option(None, help="Name in the store; not set: the field's.")
+    float_value: float | None = option(None, help="Default of a field that holds a float.")
+    internal_key: NonEmpty | None = option(None, computed="field", help="Name in the store.")
 
-    @model_validator(mode="after")
-    def _exactly_one_value(self) -> ConfigField:
+    def refusals(self) -> Iterator[Refusal]:
+        """L16: the one value gives type and default."""
         given = [value for value in (self.string_value, self.integer_value, self.float_value) if value is not None]
         if len(given) != 1:
-            raise ValueError("path::must have exactly one of string_value, integer_value and float_value")
-        return self
+            yield Refusal("", "must have exactly one of string_value, integer_value and float_value")
 
 
-def _default_schema() -> list[ConfigField]:
-    return [ConfigField(field="roomname", string_value="Untitled"), ConfigField(field="subject", string_value="")]
+DEFAULT_SCHEMA = (
+    ConfigField(field="roomname", string_value="Untitled"),
+    ConfigField(field="subject", string_value=""),
+)
 
 
 class MucLightOptions(ModuleOptions):
     """``[modules.mod_muc_light]``."""
 
     host: HostTemplate = option("muclight.@HOST@", help="Name of the service.")
-    backend: Literal["mnesia", "rdbms"] = option("mnesia", help="Where rooms are kept; mnesia: the embedded store.")
+    backend: Literal["mnesia", "rdbms"] = option(
+        "mnesia", mapped={"mnesia": "C -> the embedded default store"}, help="Where rooms are kept."
+    )
     cache_affs: CacheAffs | None = option(None, help="Present: rooms leave the memory after a time.")
     equal_occupants: bool = option(False, help="No owners: everyone is a member.")
     legacy_mode: bool = option(False, help="XEP-0045 stanzas for simple clients.")
-    rooms_per_user: PositiveOrInfinity = option("infinity", help="Rooms one user may be in.")
+    rooms_per_user: int | Infinity = option("infinity", minimum=1, help="Rooms one user may be in.")
     blocking: bool = option(True, help="Users may block users and rooms.")
     all_can_configure: bool = option(False, help="All members may change the configuration.")
     all_can_invite: bool = option(False, help="All members may add users.")
-    max_occupants: PositiveOrInfinity = option("infinity", help="Occupants of a room.")
-    rooms_per_page: PositiveOrInfinity = option(10, help="Rooms in one disco answer.")
+    max_occupants: int | Infinity = option("infinity", minimum=1, help="Occupants of a room.")
+    rooms_per_page: int | Infinity = option(10, minimum=1, help="Rooms in one disco answer.")
     rooms_in_rosters: bool = option(False, help="Rooms appear in their occupants' rosters.")
     config_schema: list[ConfigField] = option(
-        _default_schema(), help="Fields of the room configuration; an empty array means no fields."
+        list(DEFAULT_SCHEMA), help="Fields of the room configuration; an empty array means no fields."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.plugins.muc_light.rooms import (
@@ -392,7 +394,7 @@ async def test_changes_and_messages_keep_their_order(serve):
     assert len(seen_by_ben) == 40
     versions = [(s.payload.child_text(AFF, "prev-version"), s.payload.child_text(AFF, "version"))
                 for s in seen_by_ben[1::2]]  # fmt: skip
-    for (_, version), (prev, _) in zip(versions, versions[1:], strict=False):
+    for (_, version), (prev, _) in pairwise(versions):
         assert prev == version
     # dan hears what is said while he is inside, and nothing else
     bodies = [s.child_text("jabber:client", "body") for s in await dan.collect()]
