@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.plugins.muc_light.rooms import (
+    AFF,
     BLOCK,
     CREATE,
     MODULE,
@@ -163,7 +164,7 @@ async def test_blocking_hides_nothing_and_keeps_nobody_from_removing(serve):
     await gets(
         ben,
         f"<message type='groupchat' from='{ROOM}' to='ben@localhost' id='{id}'>"
-        "<x xmlns='urn:xmpp:muclight:0#affiliations'><user affiliation='none'>ben@localhost</user></x><body/></message>",
+        f"<x xmlns='{AFF}'><user affiliation='none'>ben@localhost</user></x><body/></message>",
     )
 
 
