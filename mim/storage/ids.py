@@ -5,6 +5,7 @@ from __future__ import annotations
 from mim.clock import Clock
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+_PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 
 
@@ -37,12 +38,12 @@ def encode(archive_id: int) -> str:
     """Return an id as clients see it: upper-case base 32, which sorts like the number."""
     if archive_id < 0:
         raise ValueError("an archive id is not negative")
-    digits = []
-    while True:
-        archive_id, digit = divmod(archive_id, 32)
-        digits.append(_DIGITS[digit])
-        if not archive_id:
-            return "".join(reversed(digits))
+    # Two digits at a step: this is done for every message that is archived.
+    text = ""
+    while archive_id > 1023:
+        text = _PAIRS[archive_id & 1023] + text
+        archive_id >>= 10
+    return _PAIRS[archive_id].lstrip("0") + text or "0"
 
 
 def decode(text: str) -> int:
