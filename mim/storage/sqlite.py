@@ -13,9 +13,9 @@ import logging
 import os
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy.dialects import sqlite as dialect_module
@@ -59,8 +59,8 @@ class SqliteDatabase:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[_Job] = deque()
-        self._wake = threading.Condition()
+        self._outbox: list[_Job] = []
+        self._line: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._closing = False
         self._lock_file: int | None = None
         self._connection = self._open()
@@ -71,10 +71,7 @@ class SqliteDatabase:
 
     def submit(self, *writes: Write) -> asyncio.Future[list[int]]:
         """Queue writes as one transaction; see :class:`mim.storage.api.Database`."""
-        compiled = [_prepared(write.statement, write.parameters) for write in writes]
-        future = self._put(writes=compiled)
-        future.add_done_callback(_note_failure)
-        return future
+        return self._put(writes=[_prepared(write.statement, write.parameters) for write in writes])
 
     async def fetch_all(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Return all rows."""
@@ -100,9 +97,9 @@ class SqliteDatabase:
         if self._closing:
             return
         await self.flush()
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._hand_over()
+        self._line.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
         if self._lock_file is not None:
             os.close(self._lock_file)
@@ -115,17 +112,26 @@ class SqliteDatabase:
         if self._closing:
             future.set_exception(Unavailable("the database is closed"))
             return future
-        with self._wake:
-            self._queue.append(_Job(future, **job))
-            self._wake.notify()
+        # The thread gets together what one turn of the loop asks for: to wake it costs more than to queue.
+        if not self._outbox:
+            self._loop.call_soon(self._hand_over)
+        self._outbox.append(_Job(future, **job))
         return future
+
+    def _hand_over(self) -> None:
+        if self._outbox:
+            self._line.put(self._outbox)
+            self._outbox = []
 
     def _resolve(self, jobs: list[_Job]) -> None:
         for job in jobs:
+            if job.error is not None and job.writes:
+                log.error("write failed", extra={"reason": str(job.error)})
             if job.future.done():
                 continue
             if job.error is not None:
                 job.future.set_exception(job.error)
+                job.future.exception()  # seen: who does not await a write is not told of it again much later
             else:
                 job.future.set_result(job.result)
 
@@ -154,19 +160,27 @@ class SqliteDatabase:
         return connection
 
     def _work(self) -> None:
-        while True:
-            with self._wake:
-                while not self._queue and not self._closing:
-                    self._wake.wait()
-                if not self._queue:
-                    break
-                group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_LIMIT))]
+        while (group := self._next_group()) is not None:
             self._run_group(group)
             try:
                 self._loop.call_soon_threadsafe(self._resolve, group)
             except RuntimeError:
                 log.error("the loop ended before the database", extra={"jobs": len(group)})
         self._connection.close()
+
+    def _next_group(self) -> list[_Job] | None:
+        """Wait for work and return all of it that has come by then; None = there will be no more."""
+        group = self._line.get()
+        while group is not None and len(group) < GROUP_LIMIT:
+            try:
+                more = self._line.get_nowait()
+            except Empty:
+                break
+            if more is None:
+                self._line.put(None)
+                break
+            group += more
+        return group
 
     def _run_group(self, group: list[_Job]) -> None:
         if any(job.call is not None for job in group) or not self._try_together(group):
@@ -235,9 +249,3 @@ def _prepared(statement: Statement, parameters: Mapping[str, Any]) -> tuple[str,
         compiled = statement._compiled["sqlite"] = (str(made), constants)
     text, constants = compiled
     return text, {**constants, **parameters} if constants else parameters
-
-
-def _note_failure(future: asyncio.Future[Any]) -> None:
-    """Log a failed write even if nobody awaits it; asyncio would complain much later, without a name."""
-    if not future.cancelled() and future.exception() is not None:
-        log.error("write failed", extra={"reason": str(future.exception())})
