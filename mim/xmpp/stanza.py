@@ -69,7 +69,7 @@ class Trail:
 class Stanza(Element):
     """A message, presence or IQ; ``sender`` and ``to`` mirror the attributes ``from`` and ``to``."""
 
-    __slots__ = ("_shared", "_trail", "sender", "to")
+    __slots__ = ("_shared", "_text", "_trail", "sender", "to")
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class Stanza(Element):
         self.to = to
         self._trail = trail
         self._shared: FanOut | None = None
+        self._text: str | None = None
         if sender is not None:
             self.attrs["from"] = str(sender)
         if to is not None:
@@ -166,7 +167,11 @@ class Stanza(Element):
 
     def with_child(self, child: Element) -> Stanza:
         """Return a copy with *child* as the last child."""
-        return self.with_children([*self.children, child])
+        made = self.with_children([*self.children, child])
+        if self._text is not None and self.children:
+            end = f"</{self.name}>"
+            made._text = self._text.removesuffix(end) + serialize(child) + end
+        return made
 
     def with_children(self, children: list[Node]) -> Stanza:
         """Return a copy with other children."""
@@ -175,11 +180,14 @@ class Stanza(Element):
     def to_text(self, to: JID | None = None) -> str:
         """Return the stanza as XML for a ``jabber:client`` stream, readdressed when *to* is given.
 
-        A fan-out serialises once through :attr:`shared` instead.
+        It is written once, however many clients and stores ask; from then on nobody may change the stanza. A fan-out
+        serialises once through :attr:`shared` instead.
         """
-        if to is None:
-            return serialize(self)
-        return serialize(self.replace(to=to))
+        if to is not None:
+            return serialize(self.replace(to=to))
+        if self._text is None:
+            self._text = serialize(self)
+        return self._text
 
 
 class FanOut:
