@@ -13,7 +13,7 @@ from mim.xmpp.parser import parse_element
 from mim.xmpp.stanza import Stanza, body, message
 
 ROMEO, JULIET = JID.parse("romeo@localhost/orchard"), JID.parse("juliet@localhost")
-TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"))
+TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"), min_size=1)
 
 
 @given(TEXT, TEXT, st.lists(TEXT, max_size=3))
