@@ -68,7 +68,8 @@ class ModuleCatalogue:
             made = self.get(name)
         except NotFound:
             return None
-        return ModuleInfo(made.Options, made.needs, made.dynamic_domains)
+        to_be_written = tuple(name for name in made.needs if name not in made.starts)
+        return ModuleInfo(made.Options, to_be_written, made.dynamic_domains)
 
     def _entry_points(self) -> dict[str, str]:
         if self._installed is None:

@@ -242,10 +242,11 @@ async def test_blocking_outlives_session_and_server_and_dies_with_the_account(se
     await romeo.expect("message", from_="juliet@localhost/r1")
 
 
-async def test_the_module_starts_mod_privacy_with_its_options(serve):
+async def test_the_module_starts_mod_privacy_with_its_options(serve, caplog):
     server = await serve(BLOCKING + 'backend = "riak"', admin=None)
     host = server.app.host("localhost")
     assert server.app.modules.running(host) == ["mod_privacy", "mod_blocking"]
+    assert "mod_privacy, which is not written" not in caplog.text
     assert server.app.modules.find(host, "mod_privacy").options.backend == "riak"
 
     both = await serve('[modules.mod_privacy]\nbackend = "mnesia"\n' + BLOCKING + 'backend = "riak"', admin=None)

@@ -176,6 +176,20 @@ async def test_access_may_be_denied(serve):
     assert not await exists(server, "romeo")
 
 
+async def test_an_access_rule_may_keep_names(serve):
+    rules = """
+[acl]
+  reserved = [{user = "admin"}, {user_glob = "bot-*"}]
+[access]
+  register = [{acl = "reserved", value = "deny"}, {acl = "all", value = "allow"}]
+"""
+    server = await serve(REGISTER + 'access = "register"', admin=None, general=NO_WAIT, more=rules)
+    async with stranger(server) as client:
+        for name in ("admin", "Bot-7"):
+            assert refusal(await client.ask("set", fields(name, "x"), to="localhost")) == "auth/forbidden"
+        assert (await client.ask("set", fields("romeo", "x"), to="localhost")).get("type") == "result"
+
+
 @pytest.mark.parametrize(
     ("rules", "allowed"),
     [
