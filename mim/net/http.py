@@ -67,6 +67,7 @@ class HttpListener:
         self.address = section.address
         self.limits = ConnectionLimits(max_connections=section.transport.max_connections)
         self._server_name = server_name or SERVER_NAME
+        self._compresses = section.protocol.compress
         on_loopback = ipaddress.ip_address(section.address).is_loopback
         self._routing = Routing(mounts, self.scheme, on_loopback=on_loopback)
         self._web: _Server | None = None
@@ -167,7 +168,7 @@ class HttpListener:
             target = target._replace(authority=_own_authority(request))
         try:
             response = await mount.app(request, target)
-            if not isinstance(response, web.StreamResponse):
+            if type(response) is not web.Response and not isinstance(response, web.StreamResponse):
                 raise TypeError(f"handler of {mount.path} returned {type(response).__name__}")
         except asyncio.CancelledError:
             raise
@@ -178,7 +179,7 @@ class HttpListener:
         except Exception:
             log.exception("request failed", extra={"method": request.method, "prefix": target.prefix})
             return web.Response(status=500, text="internal server error")
-        if self.section.protocol.compress:
+        if self._compresses:
             _compress(request, response)
         return response
 
