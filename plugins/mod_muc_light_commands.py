@@ -22,6 +22,10 @@ _SUBJECT = {"type": "string", "description": "What the room is about.", "example
 _BODY = {"type": "string", "description": "The text of the message.", "example": "Hello"}
 _ROOM = {"type": "string", "description": "The room's JID.", "example": "den@muclight.localhost"}
 
+# Names in the paths of the API document.
+_AT_HOST = {"domain": "XMPPHost"}
+_AT_ROOM = {"domain": "XMPPMUCHost", "name": "roomName", "owner": "user"}
+
 _BAD = "A JID is not valid, the configuration has no such field, or XML cannot carry the text."
 _NOT_SERVED = "The domain is not served here, or without the service."
 _NO_ROOM_OR_DOMAIN = "There is no such room, or the domain is not served here."
@@ -40,6 +44,7 @@ class ModMucLightCommands(Module[Options]):
         xml_text=("name", "subject"),
         tag=TAG,
         errors={400: _BAD, 403: "A limit is reached.", 404: _NOT_SERVED},
+        path_names=_AT_HOST,
         schemas={"domain": _DOMAIN, "name": _NAME, "owner": _USER, "subject": _SUBJECT, "result": _ROOM},
     )
     async def create_muc_light_room(self, domain: str, name: str, owner: str, subject: str) -> str:
@@ -57,6 +62,7 @@ class ModMucLightCommands(Module[Options]):
         xml_text=("name", "subject"),
         tag=TAG,
         errors={400: _BAD, 403: "The room exists, or a limit is reached.", 404: _NOT_SERVED},
+        path_names=_AT_HOST,
         schemas={"domain": _DOMAIN, "id": _ID, "name": _NAME, "owner": _USER, "subject": _SUBJECT, "result": _ROOM},
     )
     async def create_identifiable_muc_light_room(
@@ -86,6 +92,7 @@ class ModMucLightCommands(Module[Options]):
         xml_text=("name", "subject"),
         tag=TAG,
         errors={400: _BAD, 403: "The user is not in the room, or may not.", 404: _NO_ROOM_OR_DOMAIN},
+        path_names=_AT_HOST,
         schemas={"domain": _DOMAIN, "id": _ID, "name": _NAME, "user": _USER, "subject": _SUBJECT},
     )
     async def change_muc_light_room_configuration(
@@ -112,6 +119,7 @@ class ModMucLightCommands(Module[Options]):
             403: "The sender is in no room, or may not invite, or the room is full.",
             404: _NO_ROOM_OR_DOMAIN,
         },
+        path_names=_AT_ROOM,
         schemas={"domain": _SERVICE, "name": _NAME, "sender": _USER, "recipient": _USER},
     )
     async def invite_to_room(self, domain: str, name: str, sender: str, recipient: str) -> None:
@@ -134,6 +142,7 @@ class ModMucLightCommands(Module[Options]):
             403: "The sender is in no room.",
             404: _NO_ROOM_OR_DOMAIN,
         },
+        path_names=_AT_ROOM,
         schemas={"domain": _SERVICE, "name": _NAME, "from": _USER, "body": _BODY},
     )
     async def send_message_to_muc_light_room(self, domain: str, name: str, from_: str, body: str) -> None:
@@ -154,6 +163,7 @@ class ModMucLightCommands(Module[Options]):
             403: "The user is in no room, or not the owner.",
             404: _NO_ROOM_OR_DOMAIN,
         },
+        path_names=_AT_ROOM,
         schemas={"domain": _SERVICE, "name": _NAME, "owner": _USER},
     )
     async def delete_room(self, domain: str, name: str, owner: str) -> None:
