@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mim.admin.body import MAX_BYTES
-from mim.config.sections import HttpTransport
+from mim.config.sections.listen import HttpTransport
 from mim.net import http_connection as connection
 
 PAGE = (Path(__file__).parents[2] / "docs" / "admin-api.md").read_text()
