@@ -22,9 +22,8 @@ _SUBJECT = {"type": "string", "description": "What the room is about.", "example
 _BODY = {"type": "string", "description": "The text of the message.", "example": "Hello"}
 _ROOM = {"type": "string", "description": "The room's JID.", "example": "den@muclight.localhost"}
 
-# Names in the paths of the API document.
-_AT_HOST = {"domain": "XMPPHost"}
-_AT_ROOM = {"domain": "XMPPMUCHost", "name": "roomName", "owner": "user"}
+_AT_DOMAIN = {"domain": "XMPPHost"}
+_AT_SERVICE = {"domain": "XMPPMUCHost", "name": "roomName", "owner": "user"}
 
 _BAD = "A JID is not valid, the configuration has no such field, or XML cannot carry the text."
 _NOT_SERVED = "The domain is not served here, or without the service."
@@ -41,10 +40,10 @@ class ModMucLightCommands(Module[Options]):
         action="create",
         desc="Create a MUC Light room with unique username part in JID.",
         identifiers=("domain",),
+        path_names=_AT_DOMAIN,
         xml_text=("name", "subject"),
         tag=TAG,
         errors={400: _BAD, 403: "A limit is reached.", 404: _NOT_SERVED},
-        path_names=_AT_HOST,
         schemas={"domain": _DOMAIN, "name": _NAME, "owner": _USER, "subject": _SUBJECT, "result": _ROOM},
     )
     async def create_muc_light_room(self, domain: str, name: str, owner: str, subject: str) -> str:
@@ -59,10 +58,10 @@ class ModMucLightCommands(Module[Options]):
         action="update",
         desc="Create a MUC Light room with user-provided username part in JID",
         identifiers=("domain",),
+        path_names=_AT_DOMAIN,
         xml_text=("name", "subject"),
         tag=TAG,
         errors={400: _BAD, 403: "The room exists, or a limit is reached.", 404: _NOT_SERVED},
-        path_names=_AT_HOST,
         schemas={"domain": _DOMAIN, "id": _ID, "name": _NAME, "owner": _USER, "subject": _SUBJECT, "result": _ROOM},
     )
     async def create_identifiable_muc_light_room(
@@ -89,10 +88,10 @@ class ModMucLightCommands(Module[Options]):
         action="update",
         desc="Change configuration of MUC Light room.",
         identifiers=("domain",),
+        path_names=_AT_DOMAIN,
         xml_text=("name", "subject"),
         tag=TAG,
         errors={400: _BAD, 403: "The user is not in the room, or may not.", 404: _NO_ROOM_OR_DOMAIN},
-        path_names=_AT_HOST,
         schemas={"domain": _DOMAIN, "id": _ID, "name": _NAME, "user": _USER, "subject": _SUBJECT},
     )
     async def change_muc_light_room_configuration(
@@ -113,13 +112,13 @@ class ModMucLightCommands(Module[Options]):
         action="create",
         desc="Invite to a MUC Light room.",
         identifiers=("domain", "name"),
+        path_names=_AT_SERVICE,
         tag=TAG,
         errors={
             400: "A JID is not valid.",
             403: "The sender is in no room, or may not invite, or the room is full.",
             404: _NO_ROOM_OR_DOMAIN,
         },
-        path_names=_AT_ROOM,
         schemas={"domain": _SERVICE, "name": _NAME, "sender": _USER, "recipient": _USER},
     )
     async def invite_to_room(self, domain: str, name: str, sender: str, recipient: str) -> None:
@@ -135,6 +134,7 @@ class ModMucLightCommands(Module[Options]):
         action="create",
         desc="Send a message to a MUC Light room.",
         identifiers=("domain", "name"),
+        path_names=_AT_SERVICE,
         xml_text=("body",),
         tag=TAG,
         errors={
@@ -142,7 +142,6 @@ class ModMucLightCommands(Module[Options]):
             403: "The sender is in no room.",
             404: _NO_ROOM_OR_DOMAIN,
         },
-        path_names=_AT_ROOM,
         schemas={"domain": _SERVICE, "name": _NAME, "from": _USER, "body": _BODY},
     )
     async def send_message_to_muc_light_room(self, domain: str, name: str, from_: str, body: str) -> None:
@@ -157,13 +156,13 @@ class ModMucLightCommands(Module[Options]):
         subcategory="management",
         action="delete",
         desc="Delete a MUC Light room.",
+        path_names=_AT_SERVICE,
         tag=TAG,
         errors={
             400: "The JID is not valid.",
             403: "The user is in no room, or not the owner.",
             404: _NO_ROOM_OR_DOMAIN,
         },
-        path_names=_AT_ROOM,
         schemas={"domain": _SERVICE, "name": _NAME, "owner": _USER},
     )
     async def delete_room(self, domain: str, name: str, owner: str) -> None:

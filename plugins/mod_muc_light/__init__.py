@@ -61,7 +61,7 @@ class ModMucLight(Module[MucLightOptions]):
         self._rooms = Rooms(self._store, RoomCache(api.clock, self._expiry(options.cache_affs)), api.spawn)
         find_archive = partial(api.find, RoomArchive)
         broadcast = Broadcast(self._codec, api.router.fan_out, api.router.route, find_archive)
-        operations = Operations(options, schema, self._store, self._rooms, broadcast, find_archive)
+        operations = Operations(options, schema, self._store, self._rooms, broadcast, find_archive, api.log)
         self._service = Service(
             api, options, self._codec, self._store, self._rooms, operations, frozenset(self._services.values())
         )

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from logging import Logger
 
 from mim.errors import Conflict
 from mim.plugin import JID, RoomArchive, Stanza, new_id
@@ -87,6 +88,7 @@ class Operations:
         rooms: Rooms,
         broadcast: Broadcast,
         find_archive: Callable[[], RoomArchive | None],
+        log: Logger,
     ) -> None:
         self._options = options
         self._schema = schema
@@ -94,6 +96,7 @@ class Operations:
         self._rooms = rooms
         self._broadcast = broadcast
         self._find_archive = find_archive
+        self._log = log
         self._max_occupants = bound(options.max_occupants)
         self._rooms_per_user = bound(options.rooms_per_user)
         self._joining = asyncio.Lock()
@@ -119,6 +122,7 @@ class Operations:
             except Conflict:
                 raise RoomExists from None
         self._rooms.changed(made)
+        self._log.info("room created", extra={"room": str(jid), "jid": str(request.user)})
         if not request.is_silent:
             self._broadcast.created(made, request.sender, request.id, request.trail)
         return jid
@@ -152,9 +156,14 @@ class Operations:
             outcome = affiliations.apply_changes(room.occupants, wanted)
             if not outcome.listed:
                 return
-            self._check_size(outcome.occupants)
+            if len(outcome.occupants) > len(room.occupants):
+                self._check_size(outcome.occupants)
             changed = room.with_occupants(outcome.occupants)
-            await self._write_occupants(changed, outcome.listed)
+            if changed.occupants:
+                await self._store.change_occupants(changed, outcome.listed)
+                self._rooms.changed(changed)
+            else:
+                await self._remove(room.jid, request)
         self._broadcast.affiliations_changed(
             room, changed, outcome.listed, request.user, request.id, request.trail
         )
@@ -164,8 +173,7 @@ class Operations:
         room = occupied(room, request.user)
         if room.affiliation(request.user) is not Affiliation.OWNER:
             raise NotPermitted
-        await self._store.delete(room.jid, self._archive_removal(room.jid))
-        self._rooms.removed(room.jid)
+        await self._remove(room.jid, request)
         if not request.is_silent:
             self._broadcast.destroyed(room, request.id, request.trail)
 
@@ -173,13 +181,10 @@ class Operations:
         """Send an occupant's message to all."""
         self._broadcast.message(occupied(room, message.from_jid.bare), message)
 
-    async def _write_occupants(self, changed: Room, listed: Affiliations) -> None:
-        if changed.occupants:
-            await self._store.change_occupants(changed, listed)
-            self._rooms.changed(changed)
-        else:
-            await self._store.delete(changed.jid, self._archive_removal(changed.jid))
-            self._rooms.removed(changed.jid)
+    async def _remove(self, jid: JID, request: Request) -> None:
+        await self._store.delete(jid, self._archive_removal(jid))
+        self._rooms.removed(jid)
+        self._log.info("room removed", extra={"room": str(jid), "jid": str(request.user)})
 
     def _archive_removal(self, jid: JID) -> Iterable[Write]:
         archive = self._find_archive()

@@ -312,6 +312,22 @@ async def test_max_occupants_bounds_the_outcome(serve):
     assert list(await occupants(ann)) == ["ann@localhost", "dan@localhost"]
 
 
+async def test_a_room_that_is_larger_than_a_new_limit_can_be_left(serve, tmp_path):
+    server = await serve(MODULE, data_dir=tmp_path)
+    ann, ben, cat = await online(server, "ann", "ben", "cat")
+    await create(ann, ben, cat)
+    await server.stop()
+    again = await serve(options(max_occupants=1), data_dir=tmp_path)
+    ann, cat = await online(again, "ann", "cat")
+
+    id = change(cat, {"cat": "none"})
+
+    await cat.expect("message", id=id)
+    await result(cat, id)
+    await ann.expect("message", id=id)
+    assert list(await occupants(ann)) == ["ann@localhost", "ben@localhost"]
+
+
 async def test_who_is_in_enough_rooms_is_silently_left_out(serve):
     server = await serve(options(rooms_per_user=1))
     ann, ben, dan = await online(server, "ann", "ben", "dan")

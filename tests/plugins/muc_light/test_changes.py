@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -175,3 +175,4 @@ class LifeOfARoom(RuleBasedStateMachine):
 
 
 TestLifeOfARoom = LifeOfARoom.TestCase
+TestLifeOfARoom.settings = settings(max_examples=40, stateful_step_count=25)
