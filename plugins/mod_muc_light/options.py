@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from mim.config import HostTemplate, Infinity, ModuleOptions, NonEmpty, Options, Refusal, option
+from mim.config import HostTemplate, Infinity, NonEmpty, Options, Refusal, option
 
 
 class CacheAffs(Options):
@@ -41,7 +41,7 @@ DEFAULT_SCHEMA = (
 )
 
 
-class MucLightOptions(ModuleOptions):
+class MucLightOptions(Options):
     """``[modules.mod_muc_light]``."""
 
     host: HostTemplate = option("muclight.@HOST@", help="Name of the service.")

@@ -314,6 +314,7 @@ def test_a_field_that_is_not_well_declared_is_a_problem_of_the_file(table, path)
         ("cache_affs.number_of_segments = 0", "cache_affs.number_of_segments"),
         ('cache_affs.module = "redis"', "cache_affs.module"),
         ("rooms_in_roster = true", "rooms_in_roster"),
+        ('iqdisc.type = "no_queue"', "iqdisc"),
     ],
 )
 def test_values_out_of_bounds_are_problems_of_the_file(line, path):
