@@ -14,7 +14,6 @@ from tests.plugins.muc_light.rooms import (
     fields,
     gets,
     online,
-    options,
     send_iq,
 )
 
@@ -321,10 +320,20 @@ async def test_a_room_of_a_thousand_reaches_everybody(serve):
     await ann.expect_nothing()
 
 
-async def test_rooms_that_were_not_used_for_long_leave_the_memory_and_come_back(serve):
-    server = await serve(
-        options(rooms_per_page=3) + "\ncache_affs.time_to_live = 1\ncache_affs.number_of_segments = 2"
-    )
+@pytest.mark.parametrize(
+    ("settings", "waits"),
+    [
+        # seconds to wait before a message, and how often rooms have been loaded by then
+        ("", ((300, 0), (10_000, 0))),
+        ("cache_affs = {}", ((200, 0), (200, 1))),
+        ("cache_affs.time_to_live = 1\ncache_affs.number_of_segments = 2", ((30, 0), (150, 1), (0, 1), (240, 2))),
+        ('cache_affs.strategy = "lru"', ((200, 0), (200, 0), (200, 0), (361, 1))),
+        ('cache_affs.time_to_live = "infinity"', ((10_000, 0),)),
+        ('cache_affs.module = "mod_cache_users"\ncache_affs.time_to_live = 1', ((57_000, 0), (29_400, 1))),
+    ],
+)
+async def test_rooms_that_were_not_used_for_long_leave_the_memory_and_come_back(serve, settings, waits):
+    server = await serve(f"{MODULE}\n{settings}")
     ann, ben = await online(server, "ann", "ben")
     await create(ann, ben)
     loaded: list[object] = []
@@ -336,7 +345,7 @@ async def test_rooms_that_were_not_used_for_long_leave_the_memory_and_come_back(
         return await fetch(statement, **parameters)
 
     database.fetch_all = counted  # type: ignore[method-assign]
-    for seconds, loads in ((30, 0), (150, 1), (0, 1), (240, 2)):
+    for seconds, loads in waits:
         server.clock.advance(seconds)
         ann.send(f"<message type='groupchat' id='m' to='{ROOM}'><body>hi</body></message>")
         await gets(ben, copy("ben", "m", "<body>hi</body>"))
