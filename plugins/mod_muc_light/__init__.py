@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from mim.config import expand_host
+from mim.errors import Conflict
 from mim.plugin import (
     JID,
     Element,
@@ -82,9 +83,16 @@ class ModMucLight(Module[MucLightOptions]):
         return Expiry(minutes * 60.0, segments, strategy == "lru")
 
     async def start(self) -> None:
-        """Open the services."""
+        """Open the services.
+
+        Raises:
+            Conflict: another module or host has the name.
+        """
         for service in dict.fromkeys(self._services.values()):
-            self.api.add_service(service, self._service.handle)
+            try:
+                self.api.add_service(service, self._service.handle)
+            except ValueError as error:
+                raise Conflict(f"mod_muc_light: {error}") from error
         self.api.provide(LightRooms, self._acting)
 
     async def stop(self) -> None:

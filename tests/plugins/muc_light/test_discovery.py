@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mim.errors import Conflict
 from mim.xmpp import ns
 from mim.xmpp.jid import JID
 from tests.plugins.muc_light.rooms import (
@@ -82,6 +83,20 @@ async def test_in_legacy_mode_it_stands_there_as_a_muc(serve, node):
     (list_items,) = server.app.host("localhost").hooks.server_items
     (item,) = list_items("localhost")
     assert item.get("node") == node
+
+
+async def test_a_name_that_is_taken_keeps_the_server_from_starting(serve):
+    with pytest.raises(Conflict, match=r"mod_muc_light: rooms\.example\.com is served already"):
+        await serve(options(host="rooms.example.com"), hosts=("localhost", "other.example"))
+
+
+async def test_the_services_name_is_the_administrators_choice(serve):
+    server = await serve(options(host="rooms.@HOST@"))
+    (ann,) = await online(server, "ann")
+
+    await create(ann, room="den@rooms.localhost")
+
+    assert await version_of(ann, "den@rooms.localhost")
 
 
 # --- the list of rooms ----------------------------------------------------------------------------------------
