@@ -1,93 +1,113 @@
-"""Accounts: who is registered here, and how they prove it."""
+"""Accounts: who may log in here, by the authentication methods of each host, asked in order."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import secrets
-from base64 import b64decode, b64encode
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, MetaData, String, Table, Text, bindparam, delete, func, insert, select, update
-
-from mim.auth.saslprep import saslprep
-from mim.auth.scram import HASHES, Keys, decoy, derive, matches
-from mim.errors import BadRequest, Conflict, EmptyPassword, InvalidPassword, NotFound
+from mim.auth.anonymous import AnonymousMethod
+from mim.auth.internal import SCHEMA, InternalMethod
+from mim.auth.method import AuthMethod
+from mim.auth.passwords import prepare_password
+from mim.auth.scram import Keys, decoy
+from mim.errors import BadRequest, Conflict, Denied, NotFound, Unavailable
 from mim.hooks import joined, notify, notify_async
 from mim.host import Host, Hosts
-from mim.storage.api import Database, Migration, Schema, Write, statement
+from mim.storage.api import Database, Write
 from mim.xmpp.conditions import StreamError
 from mim.xmpp.jid import JID
 
 if TYPE_CHECKING:
-    from alembic.operations import Operations
-
+    from mim.auth.http import HttpService
     from mim.session.manager import SessionManager
 
-_metadata = MetaData()
-_accounts = Table(
-    "accounts",
-    _metadata,
-    Column("domain", String, primary_key=True),
-    Column("username", String, primary_key=True),
-    Column("credentials", Text, nullable=False),
-)
-
-
-def _create(op: Operations) -> None:
-    _metadata.create_all(op.get_bind())
-
-
-SCHEMA = Schema("accounts", (Migration(1, "create accounts", _create),))
-
-_where = (_accounts.c.domain == bindparam("domain_"), _accounts.c.username == bindparam("username_"))
-_FIND = statement(select(_accounts.c.credentials).where(*_where))
-_ADD = statement(
-    insert(_accounts).values(
-        domain=bindparam("domain_"), username=bindparam("username_"), credentials=bindparam("credentials")
-    )
-)
-_SET = statement(update(_accounts).where(*_where).values(credentials=bindparam("credentials_")))
-_DELETE = statement(delete(_accounts).where(*_where))
-_LIST = statement(select(_accounts.c.username).where(_accounts.c.domain == bindparam("domain_")))
-_COUNT = statement(
-    select(func.count()).select_from(_accounts).where(_accounts.c.domain == bindparam("domain_"))
-)
+__all__ = ["SCHEMA", "Accounts"]
 
 KNOWN_ACCOUNTS = 100_000
-MAX_PASSWORD_BYTES = 1023
 
-
-def prepare_password(password: str) -> str:
-    """Return a password as it is kept and compared.
-
-    Raises:
-        EmptyPassword, InvalidPassword
-    """
-    if not password:
-        raise EmptyPassword
-    if len(password.encode(errors="surrogatepass")) > MAX_PASSWORD_BYTES:
-        raise InvalidPassword
-    try:
-        prepared = saslprep(password)
-    except ValueError:
-        raise InvalidPassword from None
-    if not prepared:
-        raise EmptyPassword
-    return prepared
+FindService = Callable[[str, Host], "HttpService | None"]
+"""Returns the HTTP pool of a tag for a host."""
 
 
 class Accounts:
-    """The accounts of all hosts, kept in the database; which exist is remembered in memory."""
+    """The accounts of all hosts; which exist is remembered in memory where only this server changes it."""
 
-    def __init__(self, database: Database, hosts: Hosts) -> None:
+    def __init__(self, database: Database, hosts: Hosts, find_service: FindService = lambda tag, host: None) -> None:
         self._database = database
         self._hosts = hosts
+        self._find_service = find_service
         self._known: OrderedDict[JID, bool] = OrderedDict()
         self._decoy_secret = secrets.token_bytes(32)
+        self._methods: dict[str, list[AuthMethod]] = {}
         self.session_manager: SessionManager | None = None  # set when both exist; each needs the other
+
+    # --- methods ----------------------------------------------------------------------------------------------
+
+    def open(self, host: Host) -> None:
+        """Make the methods that a host's ``auth`` names; those of tiers B and C authenticate nobody.
+
+        Raises:
+            BadRequest: a method cannot work; the text says which option is wrong.
+        """
+        self._methods[host.name] = [self._made(name, host) for name in host.config.auth.working]
+
+    async def reopen(self, host: Host) -> None:
+        """Make the methods of a host anew, after its ``auth`` has changed; open sessions stay."""
+        old = self._methods.get(host.name, [])
+        self.open(host)
+        for account in [account for account in self._known if account.domain in host.domains]:
+            del self._known[account]
+        for method in old:
+            await method.close()
+
+    async def close(self) -> None:
+        """Let go of what the methods hold."""
+        for methods in self._methods.values():
+            for method in methods:
+                await method.close()
+        self._methods.clear()
+
+    def methods_of(self, host: Host, allowed: Collection[str] | None = None) -> list[AuthMethod]:
+        """Return the methods that work on a host, in order; those of *allowed* if given (a listener's subset)."""
+        methods = self._methods.get(host.name, [])
+        return methods if allowed is None else [method for method in methods if method.name in allowed]
+
+    def _made(self, name: str, host: Host) -> AuthMethod:
+        auth = host.config.auth
+        if name == "internal":
+            return InternalMethod(self._database, auth.password, self._decoy_secret)
+        if name == "anonymous" and auth.anonymous is not None:
+            return AnonymousMethod(auth.anonymous, self._is_online, self._is_registered)
+        if name == "dummy" and auth.dummy is not None:
+            from mim.auth.dummy import DummyMethod
+
+            return DummyMethod(auth.dummy)
+        if name == "jwt" and auth.jwt is not None:
+            from mim.auth.jwt import JwtMethod
+
+            return JwtMethod(auth.jwt)
+        if name == "external" and auth.external is not None:
+            from mim.auth.external import ExternalMethod
+
+            return ExternalMethod(auth.external)
+        if name == "http" and auth.http is not None:
+            from mim.auth.http import HttpMethod
+
+            service = self._find_service("auth", host)
+            if service is None:
+                raise BadRequest(f"auth.http: outgoing_pools.http.auth does not serve {host.name}")
+            return HttpMethod(service, auth.http, auth.password, self._decoy_secret)
+        raise BadRequest(f"auth.{name} is not available in this version")
+
+    def _is_online(self, account: JID) -> bool:
+        return self.session_manager is not None and self.session_manager.is_online(account)
+
+    async def _is_registered(self, account: JID) -> bool:
+        """Tell whether a method other than the anonymous one knows an account."""
+        others = [method for method in self.methods_of(self._host(account)) if method.name != "anonymous"]
+        return any([await method.exists(account) for method in others])
 
     # --- existence --------------------------------------------------------------------------------------------
 
@@ -98,9 +118,19 @@ class Accounts:
     async def exists(self, account: JID) -> bool:
         """Tell whether an account exists."""
         known = self._known.get(account)
-        if known is None:
-            known = await self._credentials(account) is not None
-        return known
+        if known is not None:
+            return known
+        if not account.local:
+            return False
+        methods = self.methods_of(self._host(account))
+        for method in methods:
+            if await method.exists(account):
+                if method.is_steady:
+                    self._remember(account, True)
+                return True
+        if all(method.is_steady for method in methods):
+            self._remember(account, False)
+        return False
 
     def _remember(self, account: JID, exists: bool) -> None:
         self._known[account] = exists
@@ -110,31 +140,38 @@ class Accounts:
 
     async def list_users(self, domain: str) -> list[str]:
         """Return the localparts of a domain's accounts, sorted by their bytes."""
-        rows = await self._database.fetch_all(_LIST, domain_=domain)
-        return sorted((row[0] for row in rows), key=str.encode)
+        host = self._hosts.find(domain)
+        names: set[str] = set()
+        for method in [] if host is None else self.methods_of(host):
+            names.update(await method.list_users(domain))
+        return sorted(names, key=str.encode)
 
     async def count(self, domain: str) -> int:
         """Return how many accounts a domain has."""
-        row = await self._database.fetch_one(_COUNT, domain_=domain)
-        return 0 if row is None else int(row[0])
+        host = self._hosts.find(domain)
+        return sum([await method.count(domain) for method in ([] if host is None else self.methods_of(host))])
 
     # --- changes ----------------------------------------------------------------------------------------------
 
     async def register(self, account: JID, password: str) -> None:
-        """Make an account; it is on disk when this returns.
+        """Make an account with the first method that makes some; it is on disk when this returns.
 
         Raises:
             EmptyPassword, InvalidPassword: as they say.
             Conflict: it exists.
             NotFound: the domain is not served.
+            Denied: no method of the host makes accounts.
         """
-        prepared = prepare_password(password)
+        prepare_password(password)
         host = self._host(account)
-        if await self.exists(account):
+        method = next((method for method in self.methods_of(host) if method.stores), None)
+        if method is None:
+            raise Denied(f"no authentication method of {host.name} makes accounts")
+        if await self._is_registered(account):
             raise Conflict(f"{account} exists")
-        credentials = await self._make_credentials(host, prepared)
-        await self._database.submit(_ADD.bind(**_key(account), credentials=credentials))
-        self._remember(account, True)
+        await method.register(account, password)
+        if method.is_steady:
+            self._remember(account, True)
         await notify_async(host.hooks.account_registered, account)
 
     async def set_password(self, account: JID, password: str) -> None:
@@ -143,15 +180,13 @@ class Accounts:
         Raises:
             EmptyPassword, InvalidPassword: as they say.
             NotFound: there is no such account.
+            Denied: its method changes no passwords.
         """
-        prepared = prepare_password(password)
-        host = self._host(account)
-        if not await self.exists(account):
-            raise NotFound(f"there is no account {account}")
-        credentials = await self._make_credentials(host, prepared)
-        (touched,) = await self._database.submit(_SET.bind(**_key(account), credentials_=credentials))
-        if not touched:
-            raise NotFound(f"there is no account {account}")
+        prepare_password(password)
+        for method in self.methods_of(self._host(account)):
+            if await method.exists(account) and await method.set_password(account, password):
+                return
+        raise NotFound(f"there is no account {account}")
 
     async def remove(self, account: JID, *, acknowledge: Callable[[], None] | None = None) -> None:
         """Remove an account with all its data, and end its sessions.
@@ -161,103 +196,89 @@ class Accounts:
 
         Raises:
             NotFound: there is no such account.
+            Denied: its method removes none.
         """
         host = self._host(account)
-        if not await self.exists(account):
+        owners = [method for method in self.methods_of(host) if await method.exists(account)]
+        if not owners:
             raise NotFound(f"there is no account {account}")
         await notify_async(host.hooks.account_leaving, account)
+        for method in owners:
+            await method.remove(account)
         if acknowledge is not None:
-            await self._remove_data(host, account)
+            await self._remove_data(host, account, owners)
             acknowledge()
         if self.session_manager is not None:
             self.session_manager.close_account(account, StreamError("conflict", "User removed"))
         # In any case now, when no session can write any more.
-        await self._remove_data(host, account)
+        await self._remove_data(host, account, owners)
         notify(host.hooks.account_removed, account)
 
-    async def _remove_data(self, host: Host, account: JID) -> None:
+    async def _remove_data(self, host: Host, account: JID, owners: Sequence[AuthMethod]) -> None:
         writes: list[Write] = joined(host.hooks.account_data_removal, account)
-        await self._database.submit(*writes, _DELETE.bind(**_key(account)))
-        self._remember(account, False)
+        await self._database.submit(*writes, *(write for method in owners for write in method.removal(account)))
+        if all(method.is_steady for method in self.methods_of(host)):
+            self._remember(account, any(not method.stores for method in owners))
+        else:
+            self._known.pop(account, None)
+
+    def last_session_ended(self, account: JID, host: Host) -> Coroutine[Any, Any, None] | None:
+        """Return the work of forgetting a guest who has left (``[auth.anonymous]``), None for everybody else."""
+        guests = [method for method in self.methods_of(host) if isinstance(method, AnonymousMethod)]
+        return self._forget_guest(account, host) if any(method.farewell(account) for method in guests) else None
+
+    async def _forget_guest(self, account: JID, host: Host) -> None:
+        if not await self._is_registered(account) and not self._is_online(account):
+            await self._database.submit(*joined(host.hooks.account_data_removal, account))
+            notify(host.hooks.account_removed, account)
 
     # --- credentials ------------------------------------------------------------------------------------------
 
-    async def check_password(self, account: JID, password: str) -> bool:
-        """Tell whether this is the account's password; takes as long when there is no such account."""
-        host = self._host(account)
-        try:
-            prepared = prepare_password(password)
-        except BadRequest:
-            return False
-        stored = await self._credentials(account)
-        if stored is not None and "plain" in stored:
-            return secrets.compare_digest(prepared.encode(), stored["plain"].encode())
-        options = host.config.auth.password
-        hash = self._hashes(host)[0]
-        keys = _keys_in(stored, None) if stored is not None else None
-        fake = keys is None
-        checked = keys or decoy(self._decoy_secret, str(account), hash, options.scram_iterations)
-        good = await asyncio.to_thread(matches, prepared, checked)
-        return good and not fake
+    async def check_password(self, account: JID, password: str, *, allowed: Collection[str] | None = None) -> bool:
+        """Tell whether a method of the host (of *allowed*, if given) accepts this password, asked in order.
 
-    async def scram_keys(self, account: JID, hash: str) -> Keys:
+        Raises:
+            Unavailable: none accepts it, and one of them does not answer.
+        """
+        silent: Unavailable | None = None
+        for method in self.methods_of(self._host(account), allowed):
+            try:
+                if "plain" in method.mechanisms and await method.check_password(account, password):
+                    return True
+            except Unavailable as error:
+                silent = error
+        if silent is not None:
+            raise silent
+        return False
+
+    async def scram_keys(self, account: JID, hash: str, *, allowed: Collection[str] | None = None) -> Keys:
         """Return the account's keys for a hash; made-up ones when there is none, so that nobody learns which."""
         host = self._host(account)
-        iterations = host.config.auth.password.scram_iterations
-        stored = await self._credentials(account)
-        if stored is not None and "plain" in stored:
-            return await asyncio.to_thread(derive, stored["plain"], hash, iterations)
-        keys = _keys_in(stored, hash) if stored is not None else None
-        return keys or decoy(self._decoy_secret, str(account), hash, iterations)
+        for method in self.methods_of(host, allowed):
+            keys = await method.scram_keys(account, hash) if "scram" in method.mechanisms else None
+            if keys is not None:
+                return keys
+        return decoy(self._decoy_secret, str(account), hash, host.config.auth.password.scram_iterations)
 
-    async def _credentials(self, account: JID) -> dict[str, Any] | None:
-        if not account.local:
-            return None
-        row = await self._database.fetch_one(_FIND, **_key(account))
-        self._remember(account, row is not None)
-        return None if row is None else json.loads(row[0])
+    async def plain_password(self, account: JID, *, allowed: Collection[str] | None = None) -> str | None:
+        """Return the account's password where a method keeps it as it is (for DIGEST-MD5), None elsewhere."""
+        for method in self.methods_of(self._host(account), allowed):
+            password = await method.plain_password(account) if "digest" in method.mechanisms else None
+            if password is not None:
+                return password
+        return None
 
-    async def _make_credentials(self, host: Host, prepared: str) -> str:
-        options = host.config.auth.password
-        if options.format == "plain":
-            return json.dumps({"plain": prepared})
-        made = await asyncio.gather(
-            *(
-                asyncio.to_thread(derive, prepared, hash, options.scram_iterations)
-                for hash in self._hashes(host)
-            )
-        )
-        return json.dumps({"scram": {keys.hash: _packed(keys) for keys in made}})
-
-    @staticmethod
-    def _hashes(host: Host) -> list[str]:
-        return list(host.config.auth.password.hash or HASHES)
+    def new_guest(self, host: Host, domain: str, *, allowed: Collection[str] | None = None) -> JID | None:
+        """Return a name for who logs in by SASL ANONYMOUS (RFC 4505), None when the host has no such method."""
+        for method in self.methods_of(host, allowed):
+            if isinstance(method, AnonymousMethod) and "anonymous" in method.mechanisms:
+                account = JID.of(secrets.token_hex(10), domain)
+                method.welcome(account)
+                return account
+        return None
 
     def _host(self, account: JID) -> Host:
         host = self._hosts.find(account.domain)
         if host is None:
             raise NotFound(f"{account.domain} is not served here")
         return host
-
-
-def _key(account: JID) -> dict[str, str]:
-    return {"domain_": account.domain, "username_": account.local}
-
-
-def _packed(keys: Keys) -> list[Any]:
-    texts = [b64encode(part).decode() for part in (keys.salt, keys.stored_key, keys.server_key)]
-    return [keys.iterations, *texts]
-
-
-def _keys_in(stored: dict[str, Any], hash: str | None) -> Keys | None:
-    """Return the stored keys for a hash; for None those of any hash."""
-    scram: dict[str, list[Any]] = stored.get("scram", {})
-    name = hash or next(iter(scram), "")
-    packed = scram.get(name)
-    if packed is None:
-        return None
-    iterations, *texts = packed
-    salt, stored_key, server_key = (b64decode(text) for text in texts)
-    return Keys(name, salt, iterations, stored_key, server_key)
-
-

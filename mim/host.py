@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mim.errors import Conflict, NotFound
 from mim.hooks import HookTable
 from mim.xmpp.element import Element
 from mim.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from mim.config import HostConfig
+    from mim.config.access import ServedDomains
     from mim.session.connection import Stream
 
 T = TypeVar("T")
@@ -72,11 +74,57 @@ class Host:
 
 
 class Hosts:
-    """The hosts by the domains they serve."""
+    """The hosts by the domains they serve.
 
-    def __init__(self, hosts: list[Host]) -> None:
+    *served* is what access rules know of the domains (``match = "any_hosted_domain"``); it is kept current here.
+    """
+
+    def __init__(self, hosts: list[Host], served: ServedDomains | None = None) -> None:
         self._hosts = hosts
         self._by_domain = {domain: host for host in hosts for domain in host.domains}
+        self._served = served
+
+    def add(self, host: Host) -> None:
+        """Serve another host, with its domains."""
+        self._hosts.append(host)
+        self._by_domain.update(dict.fromkeys(host.domains, host))
+
+    def remove(self, host: Host) -> None:
+        """Serve a host no more."""
+        self._hosts.remove(host)
+        self._by_domain = {domain: other for domain, other in self._by_domain.items() if other is not host}
+
+    def add_domain(self, domain: str, host: Host) -> None:
+        """Serve a prepared domain as one of a host type's.
+
+        Raises:
+            Conflict: it is served already.
+        """
+        if domain in self._by_domain:
+            raise Conflict(f"{domain} is served already")
+        host.domains = (*host.domains, domain)
+        self._by_domain[domain] = host
+        if self._served is not None:
+            self._served.hosts[domain] = host.name
+
+    def remove_domain(self, domain: str) -> None:
+        """Serve a domain no more.
+
+        Raises:
+            NotFound: it is not served.
+        """
+        host = self._by_domain.pop(domain, None)
+        if host is None:
+            raise NotFound(f"{domain} is not served here")
+        host.domains = tuple(other for other in host.domains if other != domain)
+        if self._served is not None:
+            self._served.hosts.pop(domain, None)
+
+    def follow(self, served: ServedDomains) -> None:
+        """Keep another file's domains current, now and from here on."""
+        for domain, host in self._by_domain.items():
+            served.hosts.setdefault(domain, host.name)
+        self._served = served
 
     def __iter__(self) -> Iterator[Host]:
         return iter(self._hosts)

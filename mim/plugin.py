@@ -49,6 +49,7 @@ from mim.xmpp.stanza import FanOut, Stanza, error_of, new_id, result_of
 if TYPE_CHECKING:
     from mim.accounts import Accounts
     from mim.host import Hosts
+    from mim.pools.http import HttpPool
     from mim.router import Router
     from mim.server import Server
     from mim.session.manager import SessionManager
@@ -292,6 +293,10 @@ class ModuleApi:
     def router(self) -> Router:
         """Delivers stanzas."""
         return self._server.router
+
+    def http_pool(self, tag: str) -> HttpPool | None:
+        """Return the pool of ``outgoing_pools.http`` with that tag, None when the file has none for this host."""
+        return self._server.pools.http(tag, self._host.name)
 
     @property
     def node_name(self) -> str:

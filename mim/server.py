@@ -19,6 +19,7 @@ from mim.storage.ids import ArchiveIds
 if TYPE_CHECKING:
     from mim.accounts import Accounts
     from mim.config import Config
+    from mim.pools import Pools
 
 
 @dataclass(slots=True)
@@ -39,3 +40,4 @@ class Server:
     command_listing: Callable[[], list[dict[str, Any]]]
     node_name: str
     started_at: float
+    pools: Pools

@@ -17,10 +17,10 @@ NOT_YET = "is not available in this version"
 _PATHS = [
     (r"listen\.http\[\d+\]\.handlers\.(mod_bosh|mod_websockets)", NOT_YET),
     (r"listen\.http\[\d+\]\.handlers\.(mongoose_client_api|mongoose_domain_handler|mongoose_api)", NOT_YET),
-    (r"listen\.c2s\[\d+\]\.zlib", NOT_YET),
     (r"services\.(service_admin_extra|service_domain_db)", NOT_YET),
     (r"outgoing_pools\.(rdbms|redis|rabbit)", NOT_YET),
     (r"(.*\.)?auth\.rdbms", NOT_YET),
+    (r"outgoing_pools\.http\..*\.tls\.verify_mode", "selfsigned_peer is not available in this version"),
 ]
 _PATTERNS = [(re.compile(pattern), text) for pattern, text in _PATHS]
 _VALUES = {"general.sm_backend": "redis"}
@@ -30,7 +30,7 @@ def unavailable(written: Iterable[Written], modules: Modules) -> Iterator[Proble
     """Yield what a good file asks for and this version does not have."""
     for item in written:
         for pattern, text in _PATTERNS:
-            if pattern.fullmatch(item.path) and item.value not in ([], {}):
+            if pattern.fullmatch(item.path) and item.value not in ([], {}, "peer", "none"):
                 yield Problem(item.path, shown(item.raw, secret=item.declared.secret), text)
         if _VALUES.get(item.path) == item.value and item.path in _VALUES:
             yield Problem(item.path, shown(item.raw), NOT_YET)

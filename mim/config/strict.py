@@ -75,7 +75,8 @@ class StrictChecks:
         elif item.declared.default == "none":
             names.append("none")
         if item.value not in names:
-            self._undefined(item.path, item.value, [name for name in names if isinstance(name, str)], what)
+            known = dict.fromkeys(name for name in names if isinstance(name, str))
+            self._undefined(item.path, item.value, known, what)
 
     def _undefined(self, path: str, value: Any, names: Iterable[str], what: str) -> None:
         known = list(names)

@@ -1,14 +1,17 @@
-"""The listener for XMPP clients over TCP: one write per connection and turn of the loop, bounded both ways."""
+"""A connection of an XMPP client over TCP: one write per turn of the loop, bounded both ways."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
+from mim.clock import Timer
+from mim.net.tls import Certificates
+from mim.shaper import TokenBucket
 from mim.stream.c2s import C2sStream
 from mim.stream.transport import StreamServices, StreamSettings
 
@@ -31,15 +34,29 @@ class C2sOptions:
     port: int
     backlog: int
     settings: StreamSettings
-    tls: ssl.SSLContext | None = None
-    end_point_binding: bytes = b""
+    tls: Certificates | None = None
+    proxy_protocol: bool = False
+    max_queued: int | None = None
+    """Stanzas that may wait for a client that does not read; more ends the connection."""
     login_seconds: float = LOGIN_SECONDS
+
+
+class Listener(Protocol):
+    """What a connection asks of the port it came from."""
+
+    options: C2sOptions
+    services: StreamServices
+    connections: set[C2sConnection]
+
+    def forget(self, connection: C2sConnection) -> None:
+        """Note that a connection is closed."""
+        ...
 
 
 class C2sConnection(asyncio.Protocol):
     """One client's connection: the transport of its stream."""
 
-    def __init__(self, listener: C2sListener) -> None:
+    def __init__(self, listener: Listener, proxied_address: str = "") -> None:
         self._listener = listener
         self._options = listener.options
         self._loop = asyncio.get_running_loop()
@@ -51,7 +68,16 @@ class C2sConnection(asyncio.Protocol):
         self._upgrade_input: list[bytes] = []
         self._drained: list[asyncio.Future[bool]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self.peer_address = ""
+        self._clock = listener.services.clock
+        self._bucket: TokenBucket | None = None
+        self._rest: Timer | None = None
+        self._stream_waits = False
+        self._is_congested = False
+        self._held_bytes = 0
+        self._compressor: zlib._Compress | None = None
+        self._decompressor: zlib._Decompress | None = None
+        self._max_chunk = 0
+        self.peer_address = proxied_address
         self.is_encrypted = False
         self.stream = C2sStream(self, listener.options.settings, listener.services)
 
@@ -62,8 +88,9 @@ class C2sConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not derive from asyncio's
         if self._is_upgrading:
             return
-        peer = self._transport.get_extra_info("peername")
-        self.peer_address = peer[0] if peer else ""
+        if not self.peer_address:
+            peer = self._transport.get_extra_info("peername")
+            self.peer_address = peer[0] if peer else ""
         self.is_encrypted = self._options.settings.tls_mode == "tls"
         self._listener.connections.add(self)
         self._timer = self._loop.call_later(self._options.login_seconds, self._check_login)
@@ -73,21 +100,42 @@ class C2sConnection(asyncio.Protocol):
         if self._is_upgrading:
             self._upgrade_input.append(data)
         else:
-            self.stream.feed(data)
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if self._bucket is not None:
+            self._charge(len(data))
+        if self._decompressor is not None:
+            inflated = self._inflated(data)
+            if inflated is None:
+                return
+            data = inflated
+        self.stream.feed(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is closed."""
         self._listener.forget(self)
         if self._timer is not None:
             self._timer.cancel()
+        if self._rest is not None:
+            self._rest.cancel()
         self._is_closing = True
         self._output.clear()
         self._wake_drained(False)
         self.stream.connection_lost()
 
+    def pause_writing(self) -> None:
+        """The client does not keep up; with a cap on its backlog, what comes now waits and is counted."""
+        self._is_congested = self._options.max_queued is not None
+
     def resume_writing(self) -> None:
-        """Everything is written that :meth:`drain` waits for."""
-        if self._transport is not None and self._drained:
+        """The client has caught up, or everything is written that :meth:`drain` waits for."""
+        if self._transport is None:
+            return
+        if self._is_congested:
+            self._is_congested = False
+            self._flush()
+        if self._drained and not self._transport.get_write_buffer_size():
             self._transport.set_write_buffer_limits()
             self._wake_drained(True)
 
@@ -96,9 +144,23 @@ class C2sConnection(asyncio.Protocol):
     def write_text(self, text: str) -> None:
         """Queue text; everything queued in one turn of the loop is one write."""
         self._output.append(text)
-        if not self._is_flush_due:
+        if self._is_congested:
+            self._hold(text)
+        elif not self._is_flush_due:
             self._is_flush_due = True
             self._loop.call_soon(self._flush)
+
+    def _hold(self, text: str) -> None:
+        self._held_bytes += len(text)
+        limit = self._options.max_queued
+        if self._held_bytes > MAX_UNSENT_BYTES or (limit is not None and len(self._output) > limit):
+            self._cut_off("client does not read")
+
+    def _cut_off(self, reason: str) -> None:
+        log.warning(reason, extra={"address": self.peer_address})
+        self._output.clear()
+        if self._transport is not None:
+            self._transport.abort()
 
     def _flush(self) -> None:
         self._is_flush_due = False
@@ -106,12 +168,14 @@ class C2sConnection(asyncio.Protocol):
             return
         data = "".join(self._output).encode()
         self._output.clear()
+        self._held_bytes = 0
         if self._transport.is_closing():
             return
+        if self._compressor is not None:
+            data = self._compressor.compress(data) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            log.warning("client does not read", extra={"address": self.peer_address})
-            self._transport.abort()
+            self._cut_off("client does not read")
 
     async def drain(self) -> bool:
         """Return when everything queued is written; False when the connection was lost before."""
@@ -145,16 +209,60 @@ class C2sConnection(asyncio.Protocol):
             self._timer = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
 
     def pause(self, paused: bool) -> None:
-        """Stop or go on reading."""
+        """Stop or go on reading; with a shaper at rest it goes on later."""
+        self._stream_waits = paused
+        self._read_or_rest()
+
+    def _read_or_rest(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
+        paused = self._stream_waits or self._rest is not None
         if paused and self._transport.is_reading():
             self._transport.pause_reading()
         elif not paused and not self._transport.is_reading():
             self._transport.resume_reading()
 
-    async def start_tls(self) -> None:
-        """Do the TLS handshake as the server.
+    def limit_rate(self, bytes_per_second: int | None) -> None:
+        """Read no more than this from now on, None = as much as comes (contract/config, section 8)."""
+        if bytes_per_second is None:
+            self._bucket = None
+        elif self._bucket is None or self._bucket.rate != bytes_per_second:
+            self._bucket = TokenBucket(bytes_per_second, self._clock.monotonic())
+
+    def _charge(self, count: int) -> None:
+        assert self._bucket is not None
+        delay = self._bucket.take(count, self._clock.monotonic())
+        if delay and self._rest is None:
+            self._rest = self._clock.call_later(delay, self._rested)
+            self._read_or_rest()
+
+    def _rested(self) -> None:
+        self._rest = None
+        self._read_or_rest()
+
+    def start_compression(self, max_chunk: int) -> None:
+        """Compress both ways from here on (XEP-0138): what is queued still goes as it is.
+
+        *max_chunk*: bytes that what is read at once may become; more ends the connection.
+        """
+        self._flush()
+        self._compressor, self._decompressor = zlib.compressobj(), zlib.decompressobj()
+        self._max_chunk = max_chunk
+
+    def _inflated(self, data: bytes) -> bytes | None:
+        assert self._decompressor is not None
+        try:
+            inflated = self._decompressor.decompress(data, self._max_chunk)
+        except zlib.error:
+            self._cut_off("compressed data are broken")
+            return None
+        if self._decompressor.unconsumed_tail:
+            self._cut_off("compressed data become too much")
+            return None
+        return inflated
+
+    async def start_tls(self, domain: str) -> None:
+        """Do the TLS handshake as the server, with the certificate of *domain*.
 
         The client's first bytes inside TLS can arrive before the new transport is in hand: they wait, so that
         nothing is ever answered in clear.
@@ -165,7 +273,11 @@ class C2sConnection(asyncio.Protocol):
         self._is_upgrading = True
         try:
             upgraded = await self._loop.start_tls(
-                self._transport, self, self._options.tls, server_side=True, ssl_handshake_timeout=TLS_SECONDS
+                self._transport,
+                self,
+                self._options.tls.context_of(domain),
+                server_side=True,
+                ssl_handshake_timeout=TLS_SECONDS,
             )
         finally:
             self._is_upgrading = False
@@ -179,13 +291,15 @@ class C2sConnection(asyncio.Protocol):
     def _replay(self) -> None:
         data, self._upgrade_input = b"".join(self._upgrade_input), []
         if data:
-            self.stream.feed(data)
+            self._take(data)
 
     def channel_bindings(self) -> Mapping[str, bytes]:
         """Return ``tls-server-end-point``: it needs no more than our own certificate, with any version of TLS."""
-        if self.is_encrypted and self._options.end_point_binding:
-            return {"tls-server-end-point": self._options.end_point_binding}
-        return {}
+        if not self.is_encrypted or self._transport is None or self._options.tls is None:
+            return {}
+        connection = self._transport.get_extra_info("ssl_object")
+        binding = self._options.tls.binding_of(None if connection is None else connection.context)
+        return {"tls-server-end-point": binding} if binding else {}
 
     # --- timers -----------------------------------------------------------------------------------------------
 
@@ -195,59 +309,3 @@ class C2sConnection(asyncio.Protocol):
             log.info("no login in time", extra={"address": self.peer_address})
             self._is_closing = True
             self._transport.abort()
-
-
-class C2sListener:
-    """One ``[[listen.c2s]]``: accepts clients until stopped."""
-
-    def __init__(self, options: C2sOptions, services: StreamServices) -> None:
-        self.options = options
-        self.services = services
-        self.connections: set[C2sConnection] = set()
-        self._server: asyncio.Server | None = None
-        self._all_gone: asyncio.Future[None] | None = None
-
-    async def start(self) -> None:
-        """Open the port.
-
-        Raises:
-            OSError: the address cannot be bound.
-        """
-        options = self.options
-        direct = options.tls if options.settings.tls_mode == "tls" else None
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: C2sConnection(self),
-            options.address,
-            options.port,
-            backlog=max(1, options.backlog),
-            ssl=direct,
-            ssl_handshake_timeout=TLS_SECONDS if direct is not None else None,
-        )
-
-    @property
-    def port(self) -> int:
-        """Return the port that is open, which the options may have left to the system."""
-        assert self._server is not None
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
-
-    def stop_accepting(self) -> None:
-        """Close the port; connections stay."""
-        if self._server is not None:
-            self._server.close()
-
-    async def stop(self) -> None:
-        """Tell every client that the server stops, and wait until their connections are closed."""
-        self.stop_accepting()
-        if not self.connections:
-            return
-        self._all_gone = asyncio.get_running_loop().create_future()
-        for connection in list(self.connections):
-            connection.stream.shut_down()
-        await self._all_gone
-
-    def forget(self, connection: C2sConnection) -> None:
-        """A connection is closed."""
-        self.connections.discard(connection)
-        if not self.connections and self._all_gone is not None and not self._all_gone.done():
-            self._all_gone.set_result(None)

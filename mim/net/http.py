@@ -13,6 +13,7 @@ import logging
 import re
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -68,8 +69,8 @@ class HttpListener:
         self.limits = ConnectionLimits(max_connections=section.transport.max_connections)
         self._server_name = server_name or SERVER_NAME
         self._compresses = section.protocol.compress
-        on_loopback = ipaddress.ip_address(section.address).is_loopback
-        self._routing = Routing(mounts, self.scheme, on_loopback=on_loopback)
+        self._on_loopback = ipaddress.ip_address(section.address).is_loopback
+        self._routing = Routing(mounts, self.scheme, on_loopback=self._on_loopback)
         self._web: _Server | None = None
         self._socket: asyncio.Server | None = None
 
@@ -103,7 +104,7 @@ class HttpListener:
             versions=tls.versions,
             dhfile=tls.dhfile,
             cacertfile=tls.cacertfile,
-            verify_peer=tls.verify_mode == "peer",
+            verify_peer=tls.verify_mode == "peer" and tls.cacertfile is not None,
         )
         context.set_alpn_protocols(["http/1.1"])
         return context
@@ -114,6 +115,16 @@ class HttpListener:
         assert self._socket is not None
         port: int = self._socket.sockets[0].getsockname()[1]
         return port
+
+    def change(self, section: HttpSection, mounts: Sequence[Mount], *, server_name: str | None = None) -> None:
+        """Answer by other handlers and options from the next request on; TLS stays until it is started anew."""
+        self.section = section
+        self.scheme = "http" if section.tls is None else "https"
+        self.mounts = mounts
+        self.limits = replace(self.limits, max_connections=section.transport.max_connections)
+        self._server_name = server_name or SERVER_NAME
+        self._compresses = section.protocol.compress
+        self._routing = Routing(mounts, self.scheme, on_loopback=self._on_loopback)
 
     @property
     def paths(self) -> list[str]:

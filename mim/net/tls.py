@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +17,15 @@ _VERSIONS = {
     "tlsv1.2": ssl.TLSVersion.TLSv1_2,
     "tlsv1.3": ssl.TLSVersion.TLSv1_3,
 }
+_VERSIONS_OFF = {
+    "no_sslv2": None,
+    "no_sslv3": None,
+    "no_tlsv1": ssl.TLSVersion.TLSv1,
+    "no_tlsv1_1": ssl.TLSVersion.TLSv1_1,
+    "no_tlsv1_2": ssl.TLSVersion.TLSv1_2,
+    "no_tlsv1_3": ssl.TLSVersion.TLSv1_3,
+}
+_PROTOCOL = re.compile(r"[!+-]?(SSLv[23]|TLSv1(\.[0-3])?)")
 SELF_SIGNED_FILE = "self-signed.pem"
 _VALID_FOR = timedelta(days=3650)
 
@@ -29,11 +40,16 @@ def server_context(
     dhfile: str | None = None,
     cacertfile: str | None = None,
     verify_peer: bool = False,
+    crl_files: Sequence[str] = (),
+    protocol_options: Sequence[str] = (),
 ) -> ssl.SSLContext:
     """Return a context for a listener: TLS 1.2 at least, whatever older *versions* ask for (RFC 8996).
 
+    *verify_peer*: a client that shows a certificate shows a good one; it need not show any. *ciphers* and
+    *protocol_options* are OpenSSL's; names of protocols among the ciphers choose nothing.
+
     Raises:
-        OSError: a file cannot be read, or is no PEM of its kind.
+        OSError: a file cannot be read, or is no PEM of its kind, or a name is not one of OpenSSL's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -42,16 +58,65 @@ def server_context(
         context.minimum_version = max(chosen[0], ssl.TLSVersion.TLSv1_2)
         context.maximum_version = max(chosen[-1], ssl.TLSVersion.TLSv1_2)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    for name in protocol_options:
+        _set_option(context, name)
     context.load_cert_chain(certfile, keyfile, password)
-    if ciphers and ":" in ciphers.replace("TLSv1.2:TLSv1.3", ""):
-        context.set_ciphers(ciphers)
+    named = [name for name in re.split("[:, ]", ciphers or "") if name and not _PROTOCOL.fullmatch(name)]
+    if named:
+        context.set_ciphers(":".join(named))
     if dhfile:
         context.load_dh_params(dhfile)
-    if cacertfile:
+    if cacertfile and verify_peer:
         context.load_verify_locations(cacertfile)
-        if verify_peer:
-            context.verify_mode = ssl.CERT_OPTIONAL
+    for file in crl_files:
+        context.load_verify_locations(file)
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if verify_peer:
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def _set_option(context: ssl.SSLContext, name: str) -> None:
+    """Set an option by the name it has in ejabberd's files: OpenSSL's in small letters, without ``SSL_OP_``."""
+    if name in _VERSIONS_OFF:
+        wanted = _VERSIONS_OFF[name]
+        if wanted == context.minimum_version:
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+        elif wanted == ssl.TLSVersion.TLSv1_3:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return
+    value = getattr(ssl, f"OP_{name.upper()}", None)
+    if value is None:
+        raise OSError(f"protocol_options: this OpenSSL has no option {name}")
+    context.options |= value
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """The certificates of a listener: its own, and those of domains that have one of theirs."""
+
+    default: ssl.SSLContext
+    binding: bytes
+    """``tls-server-end-point`` of the default one (RFC 5929 §4)."""
+    by_domain: Mapping[str, tuple[ssl.SSLContext, bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.by_domain:
+            self.default.sni_callback = self._choose
+
+    def context_of(self, domain: str) -> ssl.SSLContext:
+        """Return the context with the certificate of a domain."""
+        found = self.by_domain.get(domain)
+        return self.default if found is None else found[0]
+
+    def binding_of(self, context: ssl.SSLContext | None) -> bytes:
+        """Return the channel binding of the certificate that a connection has got."""
+        return next((binding for other, binding in self.by_domain.values() if other is context), self.binding)
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        found = self.by_domain.get((name or "").lower())
+        if found is not None:
+            connection.context = found[0]
 
 
 def self_signed(folder: Path, hosts: Sequence[str]) -> tuple[Path, bool]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import logging
 import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from mim.clock import Clock
 from mim.hooks import notify, owner_of
@@ -32,6 +34,12 @@ class SessionManager:
         self._sessions = sessions
         self._router = router
         self._clock = clock
+        self.last_session_ended: Callable[[JID, Host], Coroutine[Any, Any, None] | None] | None = None
+        """Told when an account has no session any more; returns the work that follows from it."""
+
+    def is_online(self, account: JID) -> bool:
+        """Tell whether an account has a session."""
+        return self._sessions.has(account)
 
     async def open(self, host: Host, account: JID, resource: str, connection: Connection, lang: str) -> Session:
         """Bind a resource (prepared; empty = make one up) and return its session.
@@ -75,6 +83,10 @@ class SessionManager:
         undelivered = [stanza for layer in reversed(session.layers) for stanza in layer.undelivered()]
         route_undelivered(self._router, session.account.domain, undelivered)
         notify(session.host.hooks.session_closed, session)
+        if self.last_session_ended is not None and not self._sessions.has(session.account):
+            work = self.last_session_ended(session.account, session.host)
+            if work is not None:
+                self._router.spawn(work)
         log.info(
             "session closed", extra={"jid": str(session.jid), "reason": "" if error is None else error.condition}
         )

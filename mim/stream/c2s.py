@@ -18,7 +18,8 @@ from mim.errors import InvalidJid, MimError
 from mim.hooks import joined
 from mim.host import Host
 from mim.session.session import Session
-from mim.stream.sasl import Negotiation, SaslFailure, Step, mechanisms_of
+from mim.stream.mechanisms import SaslFailure, Step
+from mim.stream.sasl import Negotiation, failure_element, mechanisms_of, step_element
 from mim.stream.transport import StreamServices, StreamSettings, StreamTransport
 from mim.xmpp import ns
 from mim.xmpp.conditions import StanzaError, StreamError
@@ -56,6 +57,7 @@ class C2sStream:
         self._account: JID | None = None
         self._negotiation: Negotiation | None = None
         self._failures = 0
+        self._is_compressed = False
         self.session: Session | None = None
         self.last_input_at = services.clock.monotonic()
 
@@ -114,6 +116,7 @@ class C2sStream:
     def adopt(self, session: Session) -> None:
         """Serve a session that exists already, in place of binding one."""
         self.session = session
+        self._limit_rate(session.jid)
 
     @property
     def _own_session(self) -> Session | None:
@@ -260,6 +263,7 @@ class C2sStream:
             raise StreamError("improper-addressing")
         if host is not None:
             self._host, self._domain = host, domain
+            self._limit_rate(self._account or JID("", domain))
         self._send_header()
         if header.ns != ns.STREAMS or header.name != "stream" or header.content_ns != ns.CLIENT:
             raise StreamError("invalid-namespace")
@@ -275,7 +279,7 @@ class C2sStream:
         self._transport.write_text(
             "<?xml version='1.0'?>"
             f"<stream:stream xmlns='{ns.CLIENT}' xmlns:stream='{ns.STREAMS}' id='{secrets.token_hex(8)}'"
-            f" from='{sender}' version='1.0' xml:lang='en'>"
+            f" from='{sender}' version='1.0' xml:lang='{escape_attribute(self._settings.language)}'>"
         )
 
     def _restart(self) -> None:
@@ -292,6 +296,7 @@ class C2sStream:
         add = features.children.append
         hooked = joined(host.hooks.stream_features, self._account is not None)
         if self._account is not None:
+            self._offer_compression(features)
             add(element(ns.BIND, "bind"))
             add(element(ns.SESSION, "session", element(ns.SESSION, "optional")))
             features.children.extend(hooked)
@@ -300,7 +305,9 @@ class C2sStream:
         else:
             if self._settings.tls_mode == "starttls" and not self.is_encrypted:
                 add(element(ns.TLS, "starttls"))
-            names = mechanisms_of(host, self._transport.channel_bindings())
+            self._offer_compression(features)
+            bindings = self._transport.channel_bindings()
+            names = mechanisms_of(host, self._services.accounts, bindings, self._settings.allowed_methods)
             if names:
                 add(element(ns.SASL, "mechanisms", [element(ns.SASL, "mechanism", name) for name in names]))
             features.children.extend(hooked)
@@ -323,6 +330,9 @@ class C2sStream:
             return self._services.inbound.handle(session, node)
         if session is None and node.ns == ns.TLS:
             return self._starttls(node)
+        if session is None and node.ns == ns.COMPRESS:
+            self._compress(node)
+            return None
         if session is None and node.ns == ns.SASL:
             return self._sasl(node)
         if not is_stanza:
@@ -367,7 +377,7 @@ class C2sStream:
 
     async def _upgrade(self) -> None:
         try:
-            await self._transport.start_tls()
+            await self._transport.start_tls(self._domain)
         except (TimeoutError, OSError) as error:
             log.info("TLS handshake failed", extra={"address": self.peer_address, "reason": str(error)})
             self._is_ended = True
@@ -376,6 +386,27 @@ class C2sStream:
         self._host = None
         self._domain = ""
         self._restart()
+
+    # --- compression (XEP-0138) -------------------------------------------------------------------------------
+
+    def _offer_compression(self, features: Element) -> None:
+        if self._settings.max_inflated_bytes is not None and not self._is_compressed:
+            method = element(ns.COMPRESS_FEATURE, "method", "zlib")
+            features.children.append(element(ns.COMPRESS_FEATURE, "compression", method))
+
+    def _compress(self, node: Element) -> None:
+        limit = self._settings.max_inflated_bytes
+        if node.name != "compress" or limit is None or self._account is None or self._is_compressed:
+            self.send_text(f"<failure xmlns='{ns.COMPRESS}'><setup-failed/></failure>")
+        elif node.child_text(ns.COMPRESS, "method") != "zlib":
+            self.send_text(f"<failure xmlns='{ns.COMPRESS}'><unsupported-method/></failure>")
+        else:
+            self.send_text(f"<compressed xmlns='{ns.COMPRESS}'/>")
+            self._raw = b""
+            self._queue.clear()
+            self._is_compressed = True
+            self._transport.start_compression(limit)
+            self._restart()
 
     # --- SASL -------------------------------------------------------------------------------------------------
 
@@ -393,9 +424,13 @@ class C2sStream:
             return None
         try:
             if node.name == "auth":
-                bindings = self._transport.channel_bindings()
                 self._negotiation = Negotiation(
-                    node.get("mechanism"), host, self._domain, self._services.accounts, bindings
+                    node.get("mechanism"),
+                    host,
+                    self._domain,
+                    self._services.accounts,
+                    self._transport.channel_bindings(),
+                    self._settings.allowed_methods,
                 )
             elif node.name != "response" or self._negotiation is None:
                 raise SaslFailure("malformed-request")
@@ -416,7 +451,7 @@ class C2sStream:
         if step.account is not None:
             self._account = step.account
             self._negotiation = None
-        self.send_text(serialize(step.to_element()))
+        self.send_text(serialize(step_element(step)))
         if step.account is not None:
             self._restart()
 
@@ -424,7 +459,7 @@ class C2sStream:
         self._negotiation = None
         self._failures += counts
         log.info("login refused", extra={"address": self.peer_address, "condition": failure.condition})
-        self.send_text(serialize(failure.to_element()))
+        self.send_text(serialize(failure_element(failure)))
         if self._failures >= MAX_FAILED_LOGINS:
             raise StreamError("policy-violation", "too many failed logins")
 
@@ -468,7 +503,7 @@ class C2sStream:
         except InvalidJid:
             self._refuse(node, StanzaError("bad-request", "not a resource"))
             return
-        if host.config.access_value(self._settings.access, account) != "allow":
+        if not host.config.allows(self._settings.access, account.with_resource(resource), self._domain):
             self._refuse(node, StanzaError("not-allowed"))
             return
         manager = self._services.session_manager
@@ -481,8 +516,13 @@ class C2sStream:
             manager.client_left(session)
             return
         self.session = session
+        self._limit_rate(session.jid)
         bound = element(ns.BIND, "bind", element(ns.BIND, "jid", str(session.jid)))
         self.send_text(serialize(element(ns.CLIENT, "iq", bound, type="result", id=node.get("id") or None)))
+
+    def _limit_rate(self, jid: JID) -> None:
+        if self._host is not None and self._settings.shaper != "none":
+            self._transport.limit_rate(self._host.config.rate(self._settings.shaper, jid, self._domain))
 
     @staticmethod
     def _answer_session_iq(session: Session, node: Element) -> None:

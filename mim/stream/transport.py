@@ -37,8 +37,16 @@ class StreamTransport(Protocol):
         """Stop or go on reading."""
         ...
 
-    async def start_tls(self) -> None:
-        """Do the TLS handshake; raise OSError when it fails."""
+    def limit_rate(self, bytes_per_second: int | None) -> None:
+        """Read no more than this from now on, None = as much as comes."""
+        ...
+
+    def start_compression(self, max_chunk: int) -> None:
+        """Compress both ways from here on (XEP-0138); what is queued still goes as it is."""
+        ...
+
+    async def start_tls(self, domain: str) -> None:
+        """Do the TLS handshake with the certificate of *domain*; raise OSError when it fails."""
         ...
 
     def channel_bindings(self) -> Mapping[str, bytes]:
@@ -57,6 +65,13 @@ class StreamSettings:
     """Empty (none), "tls", "starttls" or "starttls_required"."""
     default_domain: str = "localhost"
     hide_service_name: bool = False
+    shaper: str = "none"
+    """Access rule that gives the shaper."""
+    allowed_methods: frozenset[str] | None = None
+    """Authentication methods that may log in here, None = all of the host."""
+    max_inflated_bytes: int | None = None
+    """What is read at once may become this much when it is decompressed, None = no compression is offered."""
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

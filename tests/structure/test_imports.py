@@ -13,16 +13,16 @@ ROOT = Path(__file__).parents[2]
 
 # From left to right; parts of one level may know each other as long as no circle comes of it.
 LEVELS: list[set[str]] = [
-    {"mim.errors", "mim.clock", "mim.version", "mim.log"},
+    {"mim.errors", "mim.clock", "mim.version", "mim.log", "mim.shaper"},
     {"mim.xmpp"},
-    {"mim.storage", "mim.config", "mim.auth"},
+    {"mim.storage", "mim.config", "mim.auth", "mim.pools"},
     {
         "mim.hooks", "mim.hookspecs", "mim.capabilities", "mim.host", "mim.commands", "mim.session", "mim.router",
         "mim.accounts", "mim.server", "mim.plugin", "mim.plugins",
     },
     {"mim.stream"},
     {"mim.net", "mim.admin"},
-    {"mim.application", "mim.blueprint", "mim.run", "mim.healthcheck"},
+    {"mim.application", "mim.listeners", "mim.blueprint", "mim.run", "mim.healthcheck"},
     {"mim.cli", "mim.__main__"},
 ]  # fmt: skip
 
