@@ -333,6 +333,17 @@ class LightRooms(Protocol):
 
     async def leave_all(self, account: JID) -> None:
         """Take an account out of every room of this host's services, as if it had left each."""
+
+
+class Discovery(Protocol):
+    """What the server says of itself (XEP-0030), for modules that say it elsewhere, too."""
+
+    def server_info(self, domain: str) -> Element:
+        """Return the disco#info ``<query/>`` of a served domain, without a node."""
+        ...
+
+    def contact_form(self, module: str) -> Element | None:
+        """Return the contact addresses (XEP-0157) that go into the disco#info answers of a module's services."""
         ...
 
 

@@ -34,7 +34,7 @@ from mim.capabilities import ArchivedMessage, ArchiveView, Contact, LightRooms, 
 from mim.clock import Clock, Timer, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
-from mim.hooks import joined_async, notify
+from mim.hooks import joined, joined_async, notify
 from mim.hookspecs import hookimpl
 from mim.host import Host, IqHandler, NonzaHandler
 from mim.router import NO_REPLY, SUBSCRIPTION_TYPES, ServiceHandler, own_account
@@ -90,6 +90,7 @@ __all__ = [
     "from_us",
     "hookimpl",
     "iq_handler",
+    "joined",
     "joined_async",
     "new_id",
     "nonza_handler",

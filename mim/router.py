@@ -348,7 +348,7 @@ class Router:
                 if question(bare, account):
                     return
         elif kind == "probe":
-            self.presences.answer_probe(account, stanza.from_jid, host)
+            self.presences.answer_probe(to, stanza.from_jid, host)
         elif to.resource:
             session = self.sessions.find(to)
             if session is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mim.capabilities import RosterView
 from mim.clock import Clock, format_stamp
 from mim.hooks import joined, notify, notify_async
 from mim.host import Host
@@ -79,18 +80,25 @@ class Presences:
         notify(session.host.hooks.presence_changed, session, previous, stanza)
 
     async def _invisible(self, session: Session, stanza: Stanza) -> None:
-        """XEP-0018-like: contacts see unavailable, messages still come."""
+        """XEP-0018-like: contacts see unavailable, messages and contacts' presence still come."""
+        priority = read_priority(stanza)
+        first = session.presence is None
         was_ready = session.takes_messages
         if session.presence is not None and not session.is_invisible:
             gone = Stanza("presence", {"type": "unavailable"}, sender=session.jid)
             self._to_watchers(session, gone)
-        session.priority = read_priority(stanza)
+        session.priority = priority
         session.presence = Stanza("presence", {}, [], sender=session.jid)
+        session.presence_at = self._clock.now()
         session.is_invisible = True
         if session.takes_messages and not was_ready:
             session.hold()
-            await notify_async(session.host.hooks.session_ready, session)
-            session.release()
+            try:
+                await notify_async(session.host.hooks.session_ready, session)
+            finally:
+                session.release()
+        if first and not session.is_over:
+            self._initial(session)
 
     def unavailable(self, session: Session, stanza: Stanza | None = None, status: str = "") -> None:
         """Broadcast that a session is not available any more: by its own presence, or because it ended."""
@@ -111,36 +119,60 @@ class Presences:
                 session.send(gone.replace(to=session.jid))
             if not session.is_invisible:
                 self._to_watchers(session, gone)
+        was_seen = previous is not None and not session.is_invisible
         for addressee in session.directed:
-            self._send(session, gone.replace(to=addressee))
+            if not (was_seen and self._hears_broadcasts(session, addressee)):
+                self._send(session, gone.replace(to=addressee))
         session.directed.clear()
         session.is_invisible = False
         if previous is not None:
             notify(session.host.hooks.presence_changed, session, previous, gone)
 
-    def answer_probe(self, account: JID, viewer: JID, host: Host) -> None:
-        """Send the presence of the account's available sessions to *viewer*, if it is entitled (RFC 6121 §4.3.2)."""
-        entitled = viewer.bare == account or viewer.bare in set(joined(host.hooks.presence_subscribers, account))
-        if entitled:
-            self.send_current(account, viewer)
+    def answer_probe(self, target: JID, viewer: JID, host: Host) -> None:
+        """Answer a probe with the presence of the target's available sessions, of all for a bare JID.
 
-    def send_current(self, account: JID, viewer: JID) -> None:
-        """Send the last presence of each available session of *account* to *viewer*, with the time of it."""
-        for session in self._sessions.available(account):
-            if session.presence is not None and not session.is_invisible and session.jid != viewer:
+        Whoever is not entitled to it gets no answer (RFC 6121 §4.3.2).
+        """
+        account = target.bare
+        if self._sessions.has(account) and self._is_entitled(account, viewer.bare, host):
+            self.send_current(target, viewer)
+
+    def _hears_broadcasts(self, session: Session, addressee: JID) -> bool:
+        """Tell whether somebody a session sent directed presence to has just been sent the same by its broadcast."""
+        if not self._is_entitled(session.account, addressee.bare, session.host):
+            return False
+        client = None if addressee.is_bare else self._sessions.find(addressee)
+        return client is None or client.is_available
+
+    @staticmethod
+    def _is_entitled(account: JID, viewer: JID, host: Host) -> bool:
+        """Tell whether a bare JID sees the broadcasts of an account that has a session."""
+        if viewer == account:
+            return True
+        roster = host.find(RosterView)
+        known = None if roster is None else roster.may_see_presence(account, viewer)
+        return viewer in joined(host.hooks.presence_subscribers, account) if known is None else known
+
+    def send_current(self, target: JID, viewer: JID) -> None:
+        """Send the last presence of each available session of *target* to *viewer*, with the time of it."""
+        for session in self._seen_of(target.bare):
+            if session.jid != viewer and (target.is_bare or session.jid == target):
                 self._send(session, _stamped(session).replace(to=viewer))
 
     def send_available(self, account: JID, contact: JID) -> None:
         """Send each available session's presence to a contact who may now see it."""
-        for session in self._sessions.available(account):
-            if session.presence is not None and not session.is_invisible:
-                self._send(session, session.presence.replace(to=contact))
+        for session in self._seen_of(account) if contact != account else ():
+            assert session.presence is not None
+            self._send(session, session.presence.replace(to=contact))
 
     def send_unavailable(self, account: JID, contact: JID) -> None:
         """Send unavailable presence of each available session to a contact who may no longer see it."""
-        for session in self._sessions.available(account):
-            if not session.is_invisible:
-                self._send(session, Stanza("presence", {"type": "unavailable"}, sender=session.jid, to=contact))
+        for session in self._seen_of(account) if contact != account else ():
+            self._send(session, Stanza("presence", {"type": "unavailable"}, sender=session.jid, to=contact))
+
+    def _seen_of(self, account: JID) -> list[Session]:
+        """Return the sessions whose presence others may see."""
+        return [session for session in self._sessions.available(account) if not session.is_invisible]
 
     def _broadcast(self, session: Session, stanza: Stanza, ahead: bool = False) -> None:
         """To the own available resources, this one included, and to the subscribers."""

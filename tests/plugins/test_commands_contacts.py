@@ -160,7 +160,7 @@ async def test_steps_to_a_mutual_subscription(serve):
     await put(server, "b@localhost", "a@localhost", "subscribe")
     assert await contacts(server, "a@localhost") == {"b@localhost": "to/in"}
     await put(server, "a@localhost", "b@localhost", "accept")
-    assert await seen(a1) == ["P(subscribe) b@localhost", "push(both) b@localhost"]
+    assert await seen(a1) == ["push(to) b@localhost", "P(subscribe) b@localhost", "push(both) b@localhost"]
     assert await seen(b1) == [
         "push(from+ask) a@localhost", "push(both) a@localhost", "P(subscribed) a@localhost", "P(available) a@localhost",
     ]  # fmt: skip
