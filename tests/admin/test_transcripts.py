@@ -152,6 +152,7 @@ async def rooms_with_clients(scene: Scene) -> None:
         client.send(f"<presence to='{place}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
         await client.collect()
     form = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>"
+    await owner.collect()  # he is in room1, too, by his bare JID
     await owner.ask("set", form, to="kroom@muc.localhost")
     guest.send("<presence to='kroom@muc.localhost/bobnick'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
     await guest.collect()
