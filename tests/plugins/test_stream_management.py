@@ -712,6 +712,60 @@ async def test_copies_and_presence_go_nowhere_else(serve):
     assert await message(b1) == "from a2"
 
 
+async def test_message_that_comes_again_is_archived_once_and_keeps_its_id(serve):
+    archive = "[modules.mod_mam_meta]\n[modules.mod_mam_meta.pm]\n[modules.mod_commands]\n"
+    server = await start(serve, MODULES + OFFLINE + archive)
+    a1, b1, _ = await friends(server)
+    say(b1, "hi")
+    first = await stanza(a1)
+    await lost(server, a1)
+    server.clock.advance(601)
+    await gone(server, a1)
+
+    again = await server.client("a", "a2")
+    again.send("<presence/>")
+
+    second = await stanza(again)
+    assert second.find(ns.DELAY, "delay") is not None
+    ids = [list(node.elements(ns.STANZA_ID, "stanza-id")) for node in (first, second)]
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 1
+    for owner in "ab":
+        archived = await server.api.get(f"/messages/{owner}@localhost")
+        assert [entry["body"] for entry in archived.json] == ["hi"]
+
+
+async def test_unanswered_request_for_subscription_comes_again(serve):
+    server = await start(serve, MODULES + OFFLINE + "[modules.mod_roster]\n")
+    a1, b1, _ = await friends(server)
+    b1.send("<presence to='a@localhost' type='subscribe'/>")
+    assert (await stanza(a1)).get("type") == "subscribe"
+    await lost(server, a1)
+    server.clock.advance(601)
+    await gone(server, a1)
+
+    again = await server.client("a", "a2")
+    again.send("<presence/>")
+
+    assert (await stanza(again)).get("type") == "subscribe"
+    assert (await stanza(again)).get("from") == "a@localhost/a2"
+    await again.expect_nothing()
+
+
+async def test_contacts_see_a_lost_client_go_when_its_time_is_over(serve):
+    server = await start(serve, MODULES + "[modules.mod_roster]\n[modules.mod_commands]\n")
+    a1, b1, _ = await friends(server)
+    await server.api.put("/contacts/a@localhost/b@localhost/manage", {"action": "connect"})
+    await b1.collect()
+    await lost(server, a1)
+    await b1.expect_nothing()
+
+    server.clock.advance(601)
+
+    gone_presence = await b1.expect("presence", type="unavailable", from_="a@localhost/a1")
+    assert gone_presence.children == []
+
+
 async def test_new_session_of_the_same_name_replaces_a_lost_one(serve):
     server = await start(serve, MODULES + OFFLINE)
     a1, b1, previd = await friends(server)
