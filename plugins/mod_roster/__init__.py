@@ -26,6 +26,7 @@ from mim.plugin import (
     element,
     hookimpl,
     iq_handler,
+    joined_async,
     option,
     own_account,
 )
@@ -214,10 +215,15 @@ class ModRoster(Module[RosterOptions]):
     async def tell(self, iq: Stanza) -> Element | None:
         """Return the roster, nothing when the client has this version."""
         account = own_account(iq)
+        extras = await self._extras(account)
         roster = await self._rosters.load(account)
         query = iq.payload
         assert query is not None
-        return self._pusher.result(roster, (), query.attrs.get("ver"), self.api.sessions.find(iq.from_jid))
+        return self._pusher.result(roster, extras, query.attrs.get("ver"), self.api.sessions.find(iq.from_jid))
+
+    async def _extras(self, account: JID) -> list[Element]:
+        """Return the items that other modules show in an account's roster."""
+        return await joined_async(self.api.host.hooks.roster_extra_items, account)
 
     @iq_handler("set", ns.ROSTER, "query", to="account")
     async def change(self, iq: Stanza) -> None:
@@ -261,10 +267,14 @@ class ModRoster(Module[RosterOptions]):
         return _relation(await self._rosters.load(account), contact)
 
     async def list_contacts(self, account: JID) -> list[Contact]:
-        """Return all items, hidden ones included, sorted by JID."""
+        """Return all items, hidden ones and those of other modules included, sorted by JID."""
+        extras = await self._extras(account)
         roster = await self._rosters.load(account)
-        contacts = [Contact(item.contact, item.state.subscription, item.state.ask) for item in roster]
-        return sorted(contacts, key=lambda contact: contact.jid)
+        contacts = {item.contact: Contact(item.contact, item.state.subscription, item.state.ask) for item in roster}
+        for item in extras:
+            jid = JID.parse(item.get("jid"))
+            contacts[jid] = Contact(jid, item.get("subscription"), "none")
+        return sorted(contacts.values(), key=lambda contact: contact.jid)
 
     async def add_contact(self, account: JID, contact: JID) -> None:
         """Put the contact on the roster, name empty, no groups; subscription and ask stay.
