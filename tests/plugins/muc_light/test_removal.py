@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mim.xmpp.element import Element
 from mim.xmpp.jid import JID
 from tests.plugins.muc_light.rooms import (
     AFF,
@@ -93,3 +94,28 @@ async def test_somebody_who_is_in_no_room_just_goes(serve):
 
     await ann.expect_nothing()
     assert (await dan.stream_error()).name == "error"
+
+
+async def test_contacts_hear_of_it_before_rooms_do_and_streams_end_last(serve):
+    server = await serve("[modules.mod_muc_light]\n[modules.mod_roster]")
+    ann, ben = await online(server, "ann", "ben")
+    for asker, asked in ((ann, ben), (ben, ann)):
+        for client, other, type in ((asker, asked, "subscribe"), (asked, asker, "subscribed")):
+            client.send(f"<presence type='{type}' to='{other.jid.bare}'/>")
+            await client.collect()
+            await other.collect()
+    await create(ann, ben)
+
+    await server.app.server.accounts.remove(JID("ann", "localhost"))
+
+    def kind(stanza: Element) -> str:
+        return f"{stanza.name} {stanza.get('type')}"
+
+    seen = [kind(stanza) for stanza in await ben.collect()]
+    assert "presence unsubscribe" in seen
+    assert "presence unsubscribed" in seen
+    assert seen[-1] == "message groupchat"
+    assert seen.count("message groupchat") == 1
+    own = [kind(await ann.next()) for _ in range(2)]
+    assert own == ["presence unavailable", "message groupchat"]
+    assert (await ann.stream_error()).name == "error"
