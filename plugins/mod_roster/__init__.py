@@ -119,6 +119,13 @@ class ModRoster(Module[RosterOptions]):
                 held.append(roster)
         return held
 
+    async def _load_whole(self, account: JID) -> tuple[Roster, list[Element]]:
+        """Return a roster, and what it shows besides the account's own contacts (rooms it is in), sorted by JID."""
+        extras = await joined_async(self.api.host.hooks.roster_extra_items, account)
+        roster = await self._rosters.load(account)
+        shown = [item for item in extras if roster.find(JID.parse(item.get("jid"))) is None]
+        return roster, sorted(shown, key=lambda item: item.get("jid"))
+
     async def _hold(self, *accounts: JID) -> list[Roster]:
         """Load the rosters of those who have one here; until the next switch of task all of them may be changed."""
         while True:
@@ -215,15 +222,10 @@ class ModRoster(Module[RosterOptions]):
     async def tell(self, iq: Stanza) -> Element | None:
         """Return the roster, nothing when the client has this version."""
         account = own_account(iq)
-        extras = await self._extras(account)
-        roster = await self._rosters.load(account)
         query = iq.payload
         assert query is not None
+        roster, extras = await self._load_whole(account)
         return self._pusher.result(roster, extras, query.attrs.get("ver"), self.api.sessions.find(iq.from_jid))
-
-    async def _extras(self, account: JID) -> list[Element]:
-        """Return the items that other modules show in an account's roster."""
-        return await joined_async(self.api.host.hooks.roster_extra_items, account)
 
     @iq_handler("set", ns.ROSTER, "query", to="account")
     async def change(self, iq: Stanza) -> None:
@@ -267,14 +269,11 @@ class ModRoster(Module[RosterOptions]):
         return _relation(await self._rosters.load(account), contact)
 
     async def list_contacts(self, account: JID) -> list[Contact]:
-        """Return all items, hidden ones and those of other modules included, sorted by JID."""
-        extras = await self._extras(account)
-        roster = await self._rosters.load(account)
-        contacts = {item.contact: Contact(item.contact, item.state.subscription, item.state.ask) for item in roster}
-        for item in extras:
-            jid = JID.parse(item.get("jid"))
-            contacts[jid] = Contact(jid, item.get("subscription"), "none")
-        return sorted(contacts.values(), key=lambda contact: contact.jid)
+        """Return all items, hidden ones included, sorted by JID."""
+        roster, extras = await self._load_whole(account)
+        contacts = [Contact(item.contact, item.state.subscription, item.state.ask) for item in roster]
+        contacts += [Contact(JID.parse(item.get("jid")), item.get("subscription"), "none") for item in extras]
+        return sorted(contacts, key=lambda contact: contact.jid)
 
     async def add_contact(self, account: JID, contact: JID) -> None:
         """Put the contact on the roster, name empty, no groups; subscription and ask stay.

@@ -44,9 +44,8 @@ class Pusher:
     ) -> Element | None:
         """Return the answer to a roster get; None when the client has this version already.
 
-        *extras* are items of other modules, which come first, in the place of own items about the same JID, and count
-        for the version. *asked* is the version the client has, empty when it has none, None when it does not use
-        versions.
+        *extras* are items of other modules, which come first and count for the version. *asked* is the version the
+        client has, empty when it has none, None when it does not use versions.
         """
         shown = _digest(extras)
         if session is not None:
@@ -54,8 +53,7 @@ class Pusher:
         version = roster.version + shown if self._has_versions and asked is not None else None
         if version is not None and version == asked:
             return None
-        taken = {item.get("jid") for item in extras}
-        items = [item.to_element() for item in roster.shown() if str(item.contact) not in taken]
+        items = [item.to_element() for item in roster.shown()]
         return element(ns.ROSTER, "query", extras, items, ver=version)
 
     def _push(self, roster: Roster, item: Element) -> None:
