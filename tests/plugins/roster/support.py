@@ -50,6 +50,11 @@ def query(inner: str = "", **attrs: str) -> str:
     return f"<query xmlns='{ns.ROSTER}'{more}>{inner}</query>"
 
 
+def setting(inner: str, id: str = "s") -> str:
+    """A roster set."""
+    return f"<iq type='set' id='{id}'>{query(inner)}</iq>"
+
+
 def items_of(answer: Element) -> list[Element]:
     """The items of a roster result or push."""
     found = answer.find(ns.ROSTER, "query")
@@ -86,7 +91,7 @@ async def friends(server: Server) -> tuple[Client, Client]:
 
 async def roster_set(client: Client, inner: str) -> tuple[Element, list[str]]:
     """Send a roster set; return its answer and, in shorthand, what came before it."""
-    client.send(f"<iq type='set' id='rs'>{query(inner)}</iq>")
+    client.send(setting(inner, "rs"))
     before: list[str] = []
     while True:
         stanza = await client.next()
