@@ -60,7 +60,7 @@ class Router:
         self.hosts = hosts
         self.sessions = sessions
         self.accounts = accounts
-        self.presences = Presences(sessions, self.route, clock)
+        self.presences = Presences(sessions, self.route, self.fan_out, clock)
         self._services: dict[str, ServiceHandler] = {}
         self._owners: dict[str, Host] = {}
         self._waiting: dict[JID, deque[tuple[Stanza, asyncio.Future[None]]]] = {}
@@ -191,9 +191,13 @@ class Router:
             if filtered is None:
                 return
             arrived = filtered
-            text = stanza.shared.to_text(recipient) if arrived is copy else arrived.to_text()
-        else:
-            text = stanza.shared.to_text(recipient)
+            if arrived is copy:
+                arrived = stanza
+        if stanza.name == "presence":  # a client gets it under its full JID
+            for session in targets:
+                session.send_text(arrived.shared.to_text(session.jid))
+            return
+        text = stanza.shared.to_text(recipient) if arrived is stanza else arrived.to_text()
         for session in targets:
             session.send_text(text)
         if arrived.name == "message":
@@ -205,9 +209,12 @@ class Router:
         if recipient.resource:
             session = self.sessions.find(recipient)
             return [] if session is None else [session]
-        if stanza.name != "message" or recipient in self._waiting:
+        if stanza.name == "presence" and stanza.type in ("", "unavailable"):
+            targets = self.sessions.available(recipient)
+        elif stanza.name == "message" and recipient not in self._waiting:
+            targets = self.sessions.receivers(recipient)
+        else:
             return []
-        targets = self.sessions.receivers(recipient)
         return [] if any(target.gate is not None for target in targets) else targets
 
     @staticmethod

@@ -5,7 +5,7 @@ Who is entitled to it is the roster module's answer; without one, presence stays
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mim.capabilities import RosterView
 from mim.clock import Clock, format_stamp
@@ -25,10 +25,17 @@ MAX_DIRECTED = 1000
 class Presences:
     """Broadcasts of sessions' presence and answers to probes."""
 
-    def __init__(self, sessions: SessionTable, route: Callable[[Stanza], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        sessions: SessionTable,
+        route: Callable[[Stanza], None],
+        fan_out: Callable[[Stanza, Iterable[JID]], None],
+        clock: Clock,
+    ) -> None:
         self._sessions = sessions
         self._clock = clock
         self._route = route
+        self._fan_out = fan_out
 
     async def client_presence(self, session: Session, stanza: Stanza) -> None:
         """Handle presence without a ``to`` from a client: available, unavailable or invisible."""
@@ -185,9 +192,11 @@ class Presences:
         self._to_watchers(session, stanza)
 
     def _to_watchers(self, session: Session, stanza: Stanza) -> None:
-        for contact in joined(session.host.hooks.presence_subscribers, session.account):
-            if contact != session.account:
-                self._send(session, stanza.replace(to=contact))
+        watchers = joined(session.host.hooks.presence_subscribers, session.account)
+        told = [watcher for watcher in watchers if watcher != session.account]
+        if session.host.hooks.filter_broadcast:
+            told = [watcher for watcher in told if self._is_let_through(session, stanza.replace(to=watcher))]
+        self._fan_out(stanza, told)
 
     def _initial(self, session: Session) -> None:
         """Fetch the presence of own other resources and of the contacts this account is subscribed to."""
@@ -196,14 +205,27 @@ class Presences:
             if contact != session.account:
                 self._send(session, Stanza("presence", {"type": "probe"}, sender=session.jid, to=contact))
 
+    def _is_let_through(self, session: Session, stanza: Stanza) -> bool:
+        """Tell whether a presence goes out as it is; what a filter has made of it instead is sent from here."""
+        filtered = self._filtered(session, stanza)
+        if filtered is not None and filtered is not stanza:
+            self._route(filtered)
+        return filtered is stanza
+
     def _send(self, session: Session, stanza: Stanza) -> None:
         """Route a presence in the name of a session, after its host's ``filter_broadcast`` hooks."""
+        filtered = self._filtered(session, stanza)
+        if filtered is not None:
+            self._route(filtered)
+
+    @staticmethod
+    def _filtered(session: Session, stanza: Stanza) -> Stanza | None:
         for function in session.host.hooks.filter_broadcast:
             filtered = function(stanza, session)
             if filtered is None:
-                return
+                return None
             stanza = filtered
-        self._route(stanza)
+        return stanza
 
 
 def _stamped(session: Session) -> Stanza:
