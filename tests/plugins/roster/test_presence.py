@@ -9,7 +9,7 @@ from mim.xmpp import ns
 from tests.plugins.answers import refusal
 from tests.plugins.roster import elsewhere
 from tests.plugins.roster.support import JULIET, ROMEO, ROSTER, befriend, friends, view
-from tests.plugins.shorthand import seen
+from tests.plugins.shorthand import seen, shown
 
 WAITING = '''
 """Gives a client that becomes ready a message that has waited, as an offline store does."""
@@ -76,6 +76,22 @@ async def test_order_at_the_client_requests_then_old_messages_then_presence(serv
     assert await seen(romeo) == [
         "P(subscribe) paris@localhost", "M", "P(available) romeo@localhost", "P(available) juliet@localhost",
     ]  # fmt: skip
+
+
+async def test_order_at_the_client_with_the_offline_store(serve):
+    server = await serve("[modules.mod_offline]\n" + ROSTER, admin=None)
+    await offline_friends(server)
+    await server.online("juliet")
+    paris = await server.online("paris")
+    paris.send("<message to='romeo@localhost' type='chat'><body>Hey</body></message>")
+    paris.send("<presence type='subscribe' to='romeo@localhost'/>")
+    await paris.collect()
+    romeo = await server.client("romeo")
+
+    romeo.send("<presence/>")
+
+    for kind in ("P(subscribe) paris@localhost", "M", "P(available) romeo@localhost", "P(available) juliet@localhost"):
+        assert shown(await romeo.next()) == kind
 
 
 async def test_own_resources_hear_of_each_other(serve):
