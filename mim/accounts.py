@@ -21,14 +21,15 @@ from mim.xmpp.jid import JID
 
 if TYPE_CHECKING:
     from mim.auth.http import HttpService
+    from mim.config import HostConfig
     from mim.session.manager import SessionManager
 
 __all__ = ["SCHEMA", "Accounts"]
 
 KNOWN_ACCOUNTS = 100_000
 
-FindService = Callable[[str, Host], "HttpService | None"]
-"""Returns the HTTP pool of a tag for a host."""
+FindService = Callable[[str, str], "HttpService | None"]
+"""Returns the HTTP pool of a tag for the host of a name."""
 
 
 class Accounts:
@@ -51,7 +52,23 @@ class Accounts:
         Raises:
             BadRequest: a method cannot work; the text says which option is wrong.
         """
-        self._methods[host.name] = [self._made(name, host) for name in host.config.auth.working]
+        self._methods[host.name] = [self._made(name, host.config) for name in host.config.auth.working]
+
+    def check(self, options: HostConfig) -> None:
+        """See that the methods of a host's ``auth`` could be made.
+
+        Raises:
+            BadRequest: one cannot; the text says which option is wrong.
+        """
+        for name in options.auth.working:
+            self._made(name, options)
+
+    async def forget(self, host: Host) -> None:
+        """Let go of what a host's methods hold; the host is served no more."""
+        for account in [account for account in self._known if account.domain in host.domains]:
+            del self._known[account]
+        for method in self._methods.pop(host.name, []):
+            await method.close()
 
     async def reopen(self, host: Host) -> None:
         """Make the methods of a host anew, after its ``auth`` has changed; open sessions stay."""
@@ -74,8 +91,8 @@ class Accounts:
         methods = self._methods.get(host.name, [])
         return methods if allowed is None else [method for method in methods if method.name in allowed]
 
-    def _made(self, name: str, host: Host) -> AuthMethod:
-        auth = host.config.auth
+    def _made(self, name: str, options: HostConfig) -> AuthMethod:
+        auth = options.auth
         if name == "internal":
             return InternalMethod(self._database, auth.password, self._decoy_secret)
         if name == "anonymous" and auth.anonymous is not None:
@@ -95,10 +112,10 @@ class Accounts:
         if name == "http" and auth.http is not None:
             from mim.auth.http import HttpMethod
 
-            service = self._find_service("auth", host)
-            if service is None:
-                raise BadRequest(f"auth.http: outgoing_pools.http.auth does not serve {host.name}")
-            return HttpMethod(service, auth.http, auth.password, self._decoy_secret)
+            def find(name: str = options.name) -> HttpService | None:
+                return self._find_service("auth", name)
+
+            return HttpMethod(find, auth.http, auth.password, self._decoy_secret)
         raise BadRequest(f"auth.{name} is not available in this version")
 
     def _is_online(self, account: JID) -> bool:

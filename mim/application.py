@@ -17,6 +17,7 @@ from mim.clock import Clock
 from mim.commands.listing import Listing
 from mim.commands.registry import CommandRegistry
 from mim.config import Config, HostConfig, Options
+from mim.config.changes import needs_restart
 from mim.host import Host, Hosts
 from mim.listeners import Listeners
 from mim.plugins import ModuleManager
@@ -28,6 +29,7 @@ from mim.session.manager import SessionManager
 from mim.session.table import SessionTable
 from mim.storage.ids import ArchiveIds
 from mim.storage.sqlite import SqliteDatabase
+from mim.xmpp.conditions import StreamError
 
 if TYPE_CHECKING:
     from mim.net.c2s_listener import C2sListener
@@ -120,7 +122,7 @@ class Application:
         hosts = Hosts([_host(options) for options in config.hosts.values()], config.served)
         sessions = SessionTable()
         pools = Pools(config.outgoing_pools)
-        accounts = Accounts(database, hosts, lambda tag, host: pools.http(tag, host.name))
+        accounts = Accounts(database, hosts, pools.http)
         router = Router(hosts, sessions, accounts, self._clock)
         manager = SessionManager(sessions, router, self._clock)
         accounts.session_manager = manager
@@ -170,32 +172,59 @@ class Application:
     # --- reload -----------------------------------------------------------------------------------------------
 
     async def reload(self, blueprint: Blueprint) -> list[str]:
-        """Obey another configuration: modules start, stop or restart; return what needs a restart of the server.
+        """Obey another configuration and return the paths of what needs a restart of the server.
+
+        Ports are opened and closed, hosts come and go, modules start, stop or start again, logins follow the new
+        methods and rules. Who is connected stays, except to a host that is gone.
 
         Raises:
-            MimError, Exception: a module does not start; those before it have changed already.
+            MimError, OSError, Exception: something of it does not work; then everything is as it was.
         """
         async with self._reload_lock:
-            old, new = self.config, blueprint.config
-            waiting = [
-                name
-                for name, before, after in (
-                    ("general", old.general, new.general),
-                    ("listen", old.listen, new.listen),
-                )
-                if before != after
-            ]
-            if list(old.hosts) != list(new.hosts):
-                waiting.append("general.hosts")
-            for host in self.server.hosts:
-                options = new.hosts.get(host.name)
-                if options is None:
-                    continue
-                host.config = options
-                await self._change_modules(host, options.modules)
-            self.blueprint = blueprint
-            self.server.config = new
-            return waiting
+            old, new = self.blueprint, blueprint
+            self.server.pools.check(new.config.outgoing_pools)
+            for options in new.config.hosts.values():
+                self.server.accounts.check(options)
+            ports = await self.listeners.prepare(old.config, new.config)
+            try:
+                await self._obey(new)
+            except BaseException:
+                await ports.undo()
+                await self._obey(old)
+                raise
+            await self.listeners.apply(ports, new.config)
+            return needs_restart(old.config, new.config)
+
+    async def _obey(self, blueprint: Blueprint) -> None:
+        """Bring hosts, pools, methods and modules to what a file says."""
+        config, server = blueprint.config, self.server
+        self.modules.use(blueprint.catalogue)
+        await server.pools.change(config.outgoing_pools)
+        server.hosts.follow(config.served)
+        for host in list(server.hosts):
+            if host.name not in config.hosts:
+                await self._remove_host(host)
+        for name, options in config.hosts.items():
+            known = server.hosts.by_name(name)
+            host = known or _host(options)
+            before, host.config = host.config, options
+            server.pools.open(name)
+            if known is None:
+                server.accounts.open(host)
+                server.hosts.add(host)
+            elif before.auth != options.auth:
+                await server.accounts.reopen(host)
+            await self._change_modules(host, options.modules)
+        self.blueprint = blueprint
+        server.config = config
+
+    async def _remove_host(self, host: Host) -> None:
+        for session in list(self.server.sessions):
+            if session.host is host:
+                self.server.session_manager.close(session, StreamError("host-gone"))
+        await self.modules.stop_all(host)
+        self.server.hosts.remove(host)
+        await self.server.accounts.forget(host)
 
     async def _change_modules(self, host: Host, wanted: dict[str, Options]) -> None:
         running = self.modules.running(host)
@@ -207,7 +236,7 @@ class Application:
             module = self.modules.find(host, name)
             if module is None:
                 await self.modules.start(host, name, keep[name])
-            elif module.options != keep[name]:
+            elif module.options != keep[name] or self.modules.has_changed(module):
                 await self.modules.restart(host, name, keep[name])
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mim.config import Config, load
+from mim.config.changes import differences
 from mim.plugins import ModuleCatalogue
 
 
@@ -20,20 +21,24 @@ class Blueprint:
     catalogue: ModuleCatalogue
 
     @classmethod
-    def read(cls, path: Path, *, plugin_path: str = "") -> Blueprint:
+    def read(cls, path: Path, *, plugin_path: str = "", before: Blueprint | None = None) -> Blueprint:
         """Read a TOML file. *plugin_path*: folders of single-file modules, separated as in ``PATH``.
+
+        *before*: what was read earlier; modules that have not changed since are not imported again.
 
         Raises:
             OSError: the file cannot be read.
             mim.config.ConfigErrors: it has problems; all are told at once.
         """
         folders = [path.parent / "plugins", *(Path(part) for part in plugin_path.split(os.pathsep) if part)]
-        return cls.parse(path.read_bytes(), folders)
+        return cls.parse(path.read_bytes(), folders, before=before)
 
     @classmethod
-    def parse(cls, text: str | bytes, folders: Iterable[Path] = ()) -> Blueprint:
+    def parse(
+        cls, text: str | bytes, folders: Iterable[Path] = (), *, before: Blueprint | None = None
+    ) -> Blueprint:
         """Return the blueprint of a TOML text; see :meth:`read`."""
-        catalogue = ModuleCatalogue(folders)
+        catalogue = ModuleCatalogue(folders, before=None if before is None else before.catalogue)
         return cls(load(text, modules=catalogue), catalogue)
 
     def summary(self) -> list[str]:
@@ -47,8 +52,21 @@ class Blueprint:
             mounted = ", ".join(f"{name} at {handler.host}{handler.path}" for name, handler in http.all_handlers())
             lines.append(f"listen.http: {scheme} {http.address}:{http.port} ({mounted or 'no handlers'})")
         for name, host in self.config.hosts.items():
-            lines.append(f"host {name}: {', '.join(sorted(host.modules)) or 'no modules'}")
+            kind = "host type" if host.is_host_type else "host"
+            methods = ", ".join(host.auth.working) or "nobody can log in"
+            modules = ", ".join(sorted(host.modules)) or "no modules"
+            lines.append(f"{kind} {name}: logins by {methods}; {modules}")
         return lines
+
+    def changes_to(self, new: Blueprint) -> list[str]:
+        """Return what a server that runs on this does when it reloads *new*, for people; nothing when it is the same.
+
+        One line per option, with when it holds, then one per module that starts, stops or starts again.
+        """
+        found = differences(self.config, new.config)
+        live = [f"{difference.effect}: {difference}" for difference in found if difference.effect is not None]
+        restart = [f"needs a restart: {difference}" for difference in found if difference.effect is None]
+        return [*live, *_module_changes(self.config, new.config), *restart]
 
     async def command_listing(self) -> list[dict[str, Any]]:
         """Return what ``GET /api/commands`` would answer: modules are started on an empty store, nothing listens."""
@@ -64,3 +82,15 @@ class Blueprint:
 
         async with offline(self) as application:
             return document(application.server.commands.commands())
+
+
+def _module_changes(old: Config, new: Config) -> Iterator[str]:
+    for name, host in new.hosts.items():
+        before = old.hosts[name].modules if name in old.hosts else {}
+        for module in sorted({*before, *host.modules}):
+            if module not in before:
+                yield f"{module} starts on {name}"
+            elif module not in host.modules:
+                yield f"{module} stops on {name}"
+            elif before[module] != host.modules[module]:
+                yield f"{module} starts again on {name}"

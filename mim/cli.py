@@ -51,7 +51,8 @@ def main() -> None:
 def run(config_path: Path, data_dir: Path, ephemeral: bool, print_ports_json: bool) -> None:
     """Run the server in the foreground until SIGTERM or SIGINT.
 
-    SIGHUP reads the file again and starts, stops or restarts modules accordingly.
+    SIGHUP reads the file again: modules, listeners, hosts, logins and rules follow it, and who is connected stays. A
+    file with errors changes nothing; the log says why.
     """
     blueprint = _load(config_path)
     from mim.run import run_until_signal
@@ -63,8 +64,24 @@ def run(config_path: Path, data_dir: Path, ephemeral: bool, print_ports_json: bo
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @config_option
-def check(file: Path | None, config_path: Path) -> None:
-    """Check a configuration FILE without starting anything; exit status 1 means it has errors."""
+@click.option(
+    "--diff",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    metavar="OLD NEW",
+    help="Tell what a server that runs on OLD does when it reloads NEW, and what needs a restart.",
+)
+def check(file: Path | None, config_path: Path, diff: tuple[Path, Path] | None) -> None:
+    """Check a configuration FILE without starting anything; exit status 1 means it has errors.
+
+    Errors come with line and column, each with what was found and what is allowed. A good file is summed up: what has
+    no effect, what would listen where, which modules would run on which host.
+    """
+    if diff is not None:
+        old = _load(diff[0])
+        for line in old.changes_to(_load(diff[1], before=old)) or ["no difference"]:
+            click.echo(line)
+        return
     path = file or config_path
     blueprint = _load(path)
     for line in blueprint.summary():
@@ -126,13 +143,13 @@ def health(config_path: Path) -> None:
     click.echo("ready")
 
 
-def _load(path: Path) -> Blueprint:
+def _load(path: Path, *, before: Blueprint | None = None) -> Blueprint:
     """Read the file; on errors print them all, one a line, and exit with status 1."""
     from mim.blueprint import Blueprint
     from mim.config import ConfigErrors
 
     try:
-        blueprint = Blueprint.read(path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""))
+        blueprint = Blueprint.read(path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""), before=before)
     except OSError as error:
         click.echo(f"{path}: {error.strerror or error}", err=True)
         sys.exit(1)

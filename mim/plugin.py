@@ -34,6 +34,7 @@ from mim.capabilities import ArchivedMessage, ArchiveView, Contact, LightRooms, 
 from mim.clock import Clock, Timer, format_stamp, from_us, parse_stamp
 from mim.commands.model import command
 from mim.config import Options, option
+from mim.errors import NotFound
 from mim.hooks import joined, joined_async, notify
 from mim.hookspecs import hookimpl
 from mim.host import Host, IqHandler, NonzaHandler
@@ -294,6 +295,17 @@ class ModuleApi:
     def router(self) -> Router:
         """Delivers stanzas."""
         return self._server.router
+
+    async def reload_configuration(self) -> list[str]:
+        """Have the server read its file again and obey it; return the paths of what needs a restart.
+
+        Raises:
+            BadRequest: the file has problems; the text tells all of them, one a line, and nothing has changed.
+            NotFound: the server was not started from a file.
+        """
+        if self._server.reload is None:
+            raise NotFound("this server was not started from a file")
+        return await self._server.reload()
 
     def http_pool(self, tag: str) -> HttpPool | None:
         """Return the pool of ``outgoing_pools.http`` with that tag, None when the file has none for this host."""

@@ -28,16 +28,34 @@ GROUP = "mim.modules"
 
 
 class ModuleCatalogue:
-    """The modules that could run, by name; the class behind a name is imported when first asked for."""
+    """The modules that could run, by name; the class behind a name is imported when first asked for.
 
-    def __init__(self, folders: Iterable[Path] = ()) -> None:
+    *before*: a catalogue made earlier; what it has imported stays, except files that have changed since.
+    """
+
+    def __init__(self, folders: Iterable[Path] = (), *, before: ModuleCatalogue | None = None) -> None:
         self._files: dict[str, Path] = {}
         for folder in folders:
             for name, path in _modules_in(folder):
                 self._files.setdefault(name, path)
         self._shipped = {info.name for info in pkgutil.iter_modules(mim_plugins.__path__) if info.name[:4] == "mod_"}
         self._classes: dict[str, type[Module[Options]]] = {}
+        self._stamps: dict[str, tuple[Path, int]] = {}
         self._installed: dict[str, str] | None = None
+        if before is not None:
+            self._keep(before)
+
+    def _keep(self, before: ModuleCatalogue) -> None:
+        for name, made in before._classes.items():
+            if before._stamps.get(name) == self._stamp(name):
+                self._classes[name] = made
+                if name in before._stamps:
+                    self._stamps[name] = before._stamps[name]
+
+    def _stamp(self, name: str) -> tuple[Path, int] | None:
+        """Return what tells whether a module's file is another than it was; None for a module that is no such file."""
+        path = self._files.get(name)
+        return None if path is None else (path, path.stat().st_mtime_ns)
 
     @property
     def names(self) -> list[str]:
@@ -78,8 +96,10 @@ class ModuleCatalogue:
 
     def _import(self, name: str) -> type[Module[Options]]:
         try:
-            if name in self._files:
-                python = _import_file(name, self._files[name])
+            stamp = self._stamp(name)
+            if stamp is not None:
+                python = _import_file(name, stamp[0])
+                self._stamps[name] = stamp
             elif name in self._shipped:
                 python = importlib.import_module(f"mim_plugins.{name}")
             elif name in self._entry_points():
@@ -154,6 +174,14 @@ class ModuleManager:
         self._server = server
         self._catalogue = catalogue
         self._running: dict[tuple[str, str], Module[Options]] = {}
+
+    def use(self, catalogue: ModuleCatalogue) -> None:
+        """Take modules from another catalogue from now on; those that run go on."""
+        self._catalogue = catalogue
+
+    def has_changed(self, module: Module[Options]) -> bool:
+        """Tell whether a running module's file has been imported anew since it started."""
+        return type(module) is not self._catalogue.get(module.name)
 
     def running(self, host: Host) -> list[str]:
         """Return the names of the modules that run on *host*, in the order they started."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from typing import Any
 from mim.application import Application
 from mim.blueprint import Blueprint
 from mim.config import ConfigErrors
-from mim.errors import MimError
+from mim.errors import BadRequest, MimError
 from mim.log import LEVELS, start_logging
 from mim.version import NAME, VERSION
 
@@ -77,6 +78,7 @@ async def _main(application: Application, config_path: Path, print_ports: bool) 
         log.exception("the server does not start")
         sys.stderr.write(f"{NAME}: the server does not start; the log says why\n")
         return 1
+    application.server.reload = lambda: reload_file(application, config_path)
     _say(json.dumps(ports_of(application)) if print_ports else ready_line(application))
     await stopping.wait()
     log.log(LEVELS["notice"], "stopping")
@@ -89,20 +91,38 @@ async def _main(application: Application, config_path: Path, print_ports: bool) 
     return 0
 
 
-async def _reload(application: Application, config_path: Path) -> None:
+async def reload_file(application: Application, config_path: Path) -> list[str]:
+    """Read the file again, obey it, and return the paths of what needs a restart.
+
+    Raises:
+        mim.errors.BadRequest: the file has problems, or something of it does not work; nothing has changed.
+    """
     try:
-        blueprint = Blueprint.read(config_path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""))
+        blueprint = Blueprint.read(
+            config_path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""), before=application.blueprint
+        )
         waiting = await application.reload(blueprint)
     except ConfigErrors as errors:
         for problem in errors.problems:
-            log.error("reload refused", extra={"problem": str(problem)})
+            log.error("reload refused", extra={"problem": str(problem), "place": problem.place or "-"})
+        raise BadRequest("\n".join(str(problem) for problem in errors.problems)) from None
     except (MimError, OSError) as error:
-        log.error("reload failed", extra={"reason": str(error)})
-    except Exception:
-        log.exception("reload failed")
-    else:
-        logging.getLogger().setLevel(LEVELS[blueprint.config.general.loglevel])
-        log.log(LEVELS["notice"], "reloaded", extra={"needs_restart": ", ".join(waiting) or "-"})
+        reason = error.text if isinstance(error, MimError) else error.strerror or str(error)
+        log.error("reload failed, nothing has changed", extra={"reason": reason})
+        raise BadRequest(reason) from error
+    except Exception as error:
+        log.exception("reload failed, nothing has changed")
+        raise BadRequest("the reload failed; the log says why") from error
+    logging.getLogger().setLevel(LEVELS[blueprint.config.general.loglevel])
+    for notice in blueprint.config.notices:
+        log.log(logging.WARNING if notice.level == "warning" else logging.INFO, notice.text)
+    log.log(LEVELS["notice"], "reloaded", extra={"needs_restart": ", ".join(waiting) or "-"})
+    return waiting
+
+
+async def _reload(application: Application, config_path: Path) -> None:
+    with contextlib.suppress(BadRequest):  # said in the log
+        await reload_file(application, config_path)
 
 
 def ready_line(application: Application) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,3 +41,5 @@ class Server:
     node_name: str
     started_at: float
     pools: Pools
+    reload: Callable[[], Awaitable[list[str]]] | None = None
+    """Reads the file again and obeys it; None where the server has no file."""

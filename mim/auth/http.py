@@ -10,6 +10,7 @@ import asyncio
 import base64
 import binascii
 import secrets
+from collections.abc import Callable
 from typing import Protocol
 
 from mim.auth.method import AuthMethod
@@ -32,7 +33,12 @@ class HttpService(Protocol):
     """What the method asks of the pool."""
 
     async def request(
-        self, method: str, path: str, *, query: dict[str, str] | None = None, form: dict[str, str] | None = None,
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        form: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes]:
         """Return status and body of the answer; raise Unavailable when there is none."""
@@ -40,14 +46,16 @@ class HttpService(Protocol):
 
 
 class HttpMethod(AuthMethod):
-    """Asks the service each time."""
+    """Asks the service each time; a reload may give it another pool."""
 
     name = "http"
     stores = True
     is_steady = False
 
-    def __init__(self, service: HttpService, options: Http, password: Password, decoy_secret: bytes) -> None:
-        self._service = service
+    def __init__(
+        self, find_service: Callable[[], HttpService | None], options: Http, password: Password, decoy_secret: bytes
+    ) -> None:
+        self._find_service = find_service
         self._password = password
         self._decoy_secret = decoy_secret
         self._headers: dict[str, str] = {}
@@ -115,6 +123,13 @@ class HttpMethod(AuthMethod):
             raise NotFound(f"there is no account {account}")
         if status not in (200, 201, 204):
             raise Denied(f"the authentication service does not remove {account}")
+
+    @property
+    def _service(self) -> HttpService:
+        service = self._find_service()
+        if service is None:
+            raise Unavailable("outgoing_pools.http.auth does not serve this host")
+        return service
 
     async def _kept(self, account: JID) -> str | None:
         body = await self._get("get_password", account)

@@ -48,9 +48,7 @@ _ADD = statement(
 _SET = statement(update(_accounts).where(*_where).values(credentials=bindparam("credentials_")))
 _DELETE = statement(delete(_accounts).where(*_where))
 _LIST = statement(select(_accounts.c.username).where(_accounts.c.domain == bindparam("domain_")))
-_COUNT = statement(
-    select(func.count()).select_from(_accounts).where(_accounts.c.domain == bindparam("domain_"))
-)
+_COUNT = statement(select(func.count()).select_from(_accounts).where(_accounts.c.domain == bindparam("domain_")))
 
 
 class InternalMethod(AuthMethod):
@@ -136,9 +134,7 @@ class InternalMethod(AuthMethod):
         if self._options.format == "plain":
             return json.dumps({"plain": prepared})
         iterations = self._options.scram_iterations
-        made = await asyncio.gather(
-            *(asyncio.to_thread(derive, prepared, hash, iterations) for hash in self._hashes)
-        )
+        made = await asyncio.gather(*(asyncio.to_thread(derive, prepared, hash, iterations) for hash in self._hashes))
         return json.dumps({"scram": {keys.hash: _packed(keys) for keys in made}})
 
 

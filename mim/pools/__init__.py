@@ -19,6 +19,19 @@ class Pools:
         self._options = options
         self._http: dict[tuple[str, str], HttpPool] = {}
 
+    @staticmethod
+    def check(options: OutgoingPools) -> None:
+        """See that pools could be made of these options.
+
+        Raises:
+            BadRequest: one cannot; the text says which option is wrong.
+        """
+        if options.http:
+            from mim.pools.http import HttpPool
+
+            for tag, section in options.http.items():
+                HttpPool(tag, section)
+
     def open(self, host: str) -> None:
         """Make the pools that serve a host; their connections are made when they are used.
 
@@ -44,7 +57,7 @@ class Pools:
         return pool
 
     async def change(self, options: OutgoingPools) -> None:
-        """Obey other options: who holds a pool goes on with the new ones, a pool that is gone refuses."""
+        """Obey other options that are good: who holds a pool goes on with them, a pool that is gone refuses."""
         self._options = options
         for (tag, host), pool in list(self._http.items()):
             section = options.http.get(tag)

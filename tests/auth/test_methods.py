@@ -78,9 +78,10 @@ async def test_a_guest_who_has_left_is_unknown(serve):
             await other.expect_nothing()
         other.send(f"<message to='{guest}' id='m' type='chat'><body>hi</body></message>")
         error = await other.expect("message", type="error", id="m")
-        assert error.find("jabber:client", "error").child_text(
-            "urn:ietf:params:xml:ns:xmpp-stanzas", "text"
-        ) == "User not found"
+        assert (
+            error.find("jabber:client", "error").child_text("urn:ietf:params:xml:ns:xmpp-stanzas", "text")
+            == "User not found"
+        )
 
 
 async def test_login_anon_takes_any_password_once_per_name(serve):

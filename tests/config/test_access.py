@@ -105,7 +105,9 @@ def test_the_first_clause_that_matches_decides() -> None:
     assert rules.access_value("none", JID.parse("x@a.example")) == "deny"
 
 
-JOINED = HOSTS + """
+JOINED = (
+    HOSTS
+    + """
 [acl]
   admin = [{user = "alice"}]
 [access]
@@ -123,6 +125,7 @@ JOINED = HOSTS + """
     same = [{acl = "admin", value = "allow"}]
     own = [{acl = "all", value = 7}]
 """
+)
 
 
 @pytest.mark.parametrize(

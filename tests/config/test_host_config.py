@@ -87,7 +87,7 @@ async def test_a_host_type_has_its_modules_before_it_has_a_domain(serve):
     [
         (
             "[[host_config]]\nhost = 'a.example'\n[host_config.modules.mod_pubsub]\naccess_createnode = 'zzz'",
-            "host_config[2].modules.mod_pubsub.access_createnode = \"zzz\": must be a rule of [access]: all, none",
+            'host_config[2].modules.mod_pubsub.access_createnode = "zzz": must be a rule of [access]: all, none',
         ),
         (
             "[[host_config]]\nhost = 'a.example'\n[host_config.auth.rdbms]",

@@ -361,9 +361,7 @@ async def test_a_bad_client_certificate_ends_the_handshake(serve, authority, tmp
     own, _ = authority.issue("localhost")
     good, _ = authority.issue("romeo")
     bad, _ = Authority(tmp_path, "other").issue("tybalt")
-    server: Server = await serve(
-        admin=None, c2s_tls=f'{JUST_TLS}certfile = "{own}"\ncacertfile = "{authority.file}"'
-    )
+    server: Server = await serve(admin=None, c2s_tls=f'{JUST_TLS}certfile = "{own}"\ncacertfile = "{authority.file}"')
     for certificate in (None, good):
         async with Client(server.port) as client:
             await client.open_stream()

@@ -27,6 +27,7 @@ class Service:
         self.bodies: list[bytes] = []
         self.gate: asyncio.Event | None = None
         self.at_once = 0
+        self.arrived: asyncio.Queue[str] = asyncio.Queue()
         self.most_at_once = 0
         self.two_at_once = asyncio.Event()
 
@@ -45,6 +46,7 @@ class Service:
         self.seen.append(request)
         self.bodies.append(await request.read())
         self.at_once += 1
+        self.arrived.put_nowait(request.path)
         self.most_at_once = max(self.most_at_once, self.at_once)
         if self.at_once >= 2:
             self.two_at_once.set()
@@ -125,7 +127,8 @@ async def test_no_more_requests_at_once_than_workers(service, pools):
     one = pool(pools(service.port, workers=2))
     service.gate = asyncio.Event()
     asking = [asyncio.ensure_future(one.request("GET", str(number))) for number in range(6)]
-    await service.two_at_once.wait()
+    for _ in range(2):
+        await service.arrived.get()
     service.gate.set()
     assert [status for status, _ in await asyncio.gather(*asking)] == [201] * 6
     assert service.most_at_once == 2
