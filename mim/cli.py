@@ -106,6 +106,32 @@ def modules(config_path: Path) -> None:
 
 
 @main.command()
+@click.argument("prefix", default="")
+@click.option("--markdown", is_flag=True, help="Print the page of all options.")
+def options(prefix: str, markdown: bool) -> None:
+    """List the options there are, those whose path begins with PREFIX: type, default, tier."""
+    from mim.config import manual
+    from mim.plugins import ModuleCatalogue
+
+    catalogue = ModuleCatalogue()
+    if markdown:
+        click.echo(manual.markdown(catalogue), nl=False)
+        return
+    _table(
+        ("option", "type", "default", "tier"),
+        [
+            (entry.path, _unmarked(manual.type_of(entry.kind)), _unmarked(manual.default_of(entry)), entry.tier)
+            for entry in manual.all_entries(catalogue)
+            if entry.path.startswith(prefix)
+        ],
+    )
+
+
+def _unmarked(text: str) -> str:
+    return text.replace("`", "").replace("*", "")
+
+
+@main.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /api/commands answers.")
 def commands(config_path: Path, as_json: bool) -> None:

@@ -67,8 +67,8 @@ class Part(Options):
     max_result_limit: int | None = _as_outer("max_result_limit", minimum=0)
     db_jid_format: JidFormat | None = _as_outer("db_jid_format", tier="C")
     db_message_format: MessageFormat | None = _as_outer("db_message_format", tier="C")
-    extra_fin_element: Callback | None = _as_outer("extra_fin_element", tier="C")
-    extra_lookup_params: Callback | None = _as_outer("extra_lookup_params", tier="C")
+    extra_fin_element: Callback | None = option(None, tier="C", help="No effect.")
+    extra_lookup_params: Callback | None = option(None, tier="C", help="No effect.")
     async_writer: AsyncWriter | None = _as_outer("async_writer")
 
 

@@ -56,7 +56,7 @@ class RosterOptions(ModuleOptions):
         False, help="Keep the version in the store, counted up with each change; else it is computed from the items."
     )
     backend: Literal["mnesia", "rdbms", "riak"] = option("mnesia", help="Where the rosters are kept.")
-    riak: Riak = option(Riak(), help="No effect.")
+    riak: Riak = option(Riak(), tier="C", help="No effect.")
 
 
 class ModRoster(Module[RosterOptions]):

@@ -52,9 +52,9 @@ class Ldap(Options, tier="C"):
     deref: Literal["never", "always", "finding", "searching"] = option("never", help="No effect.")
     filter: str = option("", help="No effect.")
     uids: list[LdapUid] = option([LdapUid(attr="uid", format="%u")], help="No effect.")
-    vcard_map: list[LdapVCardMap] | None = option(None, help="No effect.")
-    search_fields: list[LdapSearchField] | None = option(None, help="No effect.")
-    search_reported: list[LdapSearchReported] | None = option(None, help="No effect.")
+    vcard_map: list[LdapVCardMap] | None = option(None, computed="built-in map", help="No effect.")
+    search_fields: list[LdapSearchField] | None = option(None, computed="built-in list", help="No effect.")
+    search_reported: list[LdapSearchReported] | None = option(None, computed="built-in list", help="No effect.")
     search_operator: Literal["or", "and"] = option("and", help="No effect.")
     binary_search_fields: list[NonEmpty] = option([], help="No effect.")
 
@@ -68,5 +68,5 @@ class VCardOptions(ModuleOptions):
         "mnesia", mapped=FOREIGN_STORES, help="Where vCards are kept."
     )
     matches: int | Infinity = option(30, minimum=0, help="How many users a search finds at most.")
-    ldap: Ldap | None = option(None, tier="C", help="No effect.")
+    ldap: Ldap = option(Ldap(), tier="C", help="No effect.")
     riak: Riak = option(Riak(), tier="C", help="No effect.")

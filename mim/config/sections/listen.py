@@ -80,13 +80,8 @@ class S2sListener(XmppListener, tier="B"):
 
 
 class Service(Options, tier="B"):
-    """What a listener for components (XEP-0114) has besides its port."""
+    """What components (XEP-0114) need, on whichever listener."""
 
-    backlog: int = option(100, minimum=0, help="TCP listen backlog.")
-    proxy_protocol: bool = option(False, help="Every connection starts with a PROXY header.")
-    hibernate_after: int = option(0, minimum=0, tier="C", unit="ms", help="No effect.")
-    max_stanza_size: int | Infinity = option("infinity", minimum=1, unit="bytes", help="One stanza.")
-    num_acceptors: int = option(100, minimum=1, tier="C", help="No effect.")
     password: NonEmpty = option(secret=True, help="Secret of the XEP-0114 handshake.")
     access: AccessRuleName = option("all", help="Access rule: who may send to the component.")
     shaper_rule: ShaperName = option("none", help="Name of a shaper itself, not of an access rule.")
@@ -98,7 +93,7 @@ class Service(Options, tier="B"):
     max_fsm_queue: int | None = option(None, minimum=1, help="Overrides general.max_fsm_queue.")
 
 
-class ServiceListener(Service, Listener, tier="B"):
+class ServiceListener(Service, XmppListener, tier="B"):
     """``[[listen.service]]``."""
 
 

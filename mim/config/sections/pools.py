@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from mim.config.options import HostName, Infinity, NonEmpty, Port
-from mim.config.sections.tls import PoolTls
+from mim.config.sections.tls import PoolTls, ServerName
 from mim.config.tables import Options, Refusal, option
 
 Strategy = Literal["best_worker", "random_worker", "next_worker", "available_worker", "next_available_worker"]
@@ -129,8 +129,14 @@ class RabbitPool(Pool):
 # --- accepted, never connected to -----------------------------------------------------------------------------
 
 
+class OtherServerName(ServerName, tier="C"):
+    """SNI of a pool that is never opened."""
+
+
 class OtherTls(PoolTls, tier="C"):
     """TLS of a pool that is never opened."""
+
+    server_name_indication: OtherServerName = option(OtherServerName(), help="SNI and check of the host name.")
 
 
 class ElasticConnection(Options, tier="C"):
