@@ -10,7 +10,6 @@ from mim.config import (
     HostTemplate,
     HttpPoolName,
     Infinity,
-    ModuleOptions,
     NonEmpty,
     Options,
     ShaperName,
@@ -23,7 +22,7 @@ class FirstAffiliation(Options):
 
     user: NonEmpty = option(help="Localpart of the user.")
     server: Domain = option(help="Domain of the user.")
-    resource: str = option("", help="Resource; affiliations are of bare JIDs.")
+    resource: str = option(help="Resource; affiliations are of bare JIDs, so it may be empty.")
     affiliation: NonEmpty = option(help="owner, admin, member or outcast.")
 
 
@@ -56,7 +55,7 @@ class DefaultRoom(Options):
     affiliations: list[FirstAffiliation] = option([], help="First affiliations.")
 
 
-class MucOptions(ModuleOptions):
+class MucOptions(Options):
     """``[modules.mod_muc]``."""
 
     backend: Literal["mnesia", "rdbms"] = option(

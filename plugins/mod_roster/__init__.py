@@ -120,11 +120,13 @@ class ModRoster(Module[RosterOptions]):
         return held
 
     async def _load_whole(self, account: JID) -> tuple[Roster, list[Element]]:
-        """Return a roster, and what it shows besides the account's own contacts (rooms it is in), sorted by JID."""
+        """Return a roster, and what it shows besides the account's own contacts (rooms it is in), sorted by JID.
+
+        Where an account has put such a room among its contacts by hand, the room's own item is shown in its place.
+        """
         extras = await joined_async(self.api.host.hooks.roster_extra_items, account)
         roster = await self._rosters.load(account)
-        shown = [item for item in extras if roster.find(JID.parse(item.get("jid"))) is None]
-        return roster, sorted(shown, key=lambda item: item.get("jid"))
+        return roster, sorted(extras, key=lambda item: item.get("jid"))
 
     async def _hold(self, *accounts: JID) -> list[Roster]:
         """Load the rosters of those who have one here; until the next switch of task all of them may be changed."""
@@ -271,9 +273,11 @@ class ModRoster(Module[RosterOptions]):
     async def list_contacts(self, account: JID) -> list[Contact]:
         """Return all items, hidden ones included, sorted by JID."""
         roster, extras = await self._load_whole(account)
-        contacts = [Contact(item.contact, item.state.subscription, item.state.ask) for item in roster]
-        contacts += [Contact(JID.parse(item.get("jid")), item.get("subscription"), "none") for item in extras]
-        return sorted(contacts, key=lambda contact: contact.jid)
+        contacts = {item.contact: Contact(item.contact, item.state.subscription, item.state.ask) for item in roster}
+        for item in extras:
+            jid = JID.parse(item.get("jid"))
+            contacts[jid] = Contact(jid, item.get("subscription"), "none")
+        return sorted(contacts.values(), key=lambda contact: contact.jid)
 
     async def add_contact(self, account: JID, contact: JID) -> None:
         """Put the contact on the roster, name empty, no groups; subscription and ask stay.

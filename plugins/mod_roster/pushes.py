@@ -53,7 +53,8 @@ class Pusher:
         version = roster.version + shown if self._has_versions and asked is not None else None
         if version is not None and version == asked:
             return None
-        items = [item.to_element() for item in roster.shown()]
+        elsewhere = {item.get("jid") for item in extras}
+        items = [item.to_element() for item in roster.shown() if str(item.contact) not in elsewhere]
         return element(ns.ROSTER, "query", extras, items, ver=version)
 
     def _push(self, roster: Roster, item: Element) -> None:

@@ -150,12 +150,14 @@ async def rooms_with_clients(scene: Scene) -> None:
     owner, guest = scene.clients
     for client, place in ((owner, "kroom@muc.localhost/boss"), (guest, "room1@muc.localhost/mb")):
         client.send(f"<presence to='{place}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
-        await client.collect()
+        while (await client.next()).find("jabber:client", "subject") is None:
+            continue
     form = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>"
     await owner.collect()  # he is in room1, too, by his bare JID
     await owner.ask("set", form, to="kroom@muc.localhost")
     guest.send("<presence to='kroom@muc.localhost/bobnick'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
-    await guest.collect()
+    while (await guest.next()).find("jabber:client", "subject") is None:
+        continue
 
 
 async def light_users(scene: Scene) -> None:

@@ -69,7 +69,7 @@ async def test_who_is_a_contact_anyway_is_shown_once(serve, tmp_path):
     romeo = await server.client("romeo")
     await roster_set(romeo, "<item jid='den@rooms.localhost' name='My den'/>")
 
-    assert await roster(romeo) == {"den@rooms.localhost": "none"}
+    assert await roster(romeo) == {"den@rooms.localhost": "to"}
     assert len(await view(server).list_contacts(ROMEO)) == 1
 
 
