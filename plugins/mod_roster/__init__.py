@@ -6,7 +6,7 @@ tables of subscription states are in ``states``, what follows from a change in `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Literal
 
@@ -21,7 +21,6 @@ from mim.plugin import (
     RosterView,
     Session,
     Stanza,
-    StanzaError,
     Xep,
     element,
     hookimpl,
@@ -37,8 +36,9 @@ from mim_plugins.mod_roster.contact_requests import read_item
 from mim_plugins.mod_roster.model import Roster
 from mim_plugins.mod_roster.pushes import Pusher
 from mim_plugins.mod_roster.rosters import Rosters
+from mim_plugins.mod_roster.sides import Sides, refusing
 from mim_plugins.mod_roster.store import SCHEMA, RosterStore
-from mim_plugins.mod_roster.subscriptions import BY_ADMIN, Subscriptions, waiting_request
+from mim_plugins.mod_roster.subscriptions import BY_ADMIN, Subscriptions, check_room_for, waiting_request
 
 
 class Riak(Options, tier="C"):
@@ -77,10 +77,10 @@ class ModRoster(Module[RosterOptions]):
             self._repair,
             keeps_versions=has_versions and self.options.store_current_id,
         )
+        self._sides = Sides(self.api, self._rosters)
         self._pusher = Pusher(self.api.sessions.of, has_versions=has_versions)
         self._subscriptions = Subscriptions(self.api, self._rosters, self._pusher)
         self.api.provide(RosterView, self)
-        self.api.provide(Rosters, self._rosters)
         while waiting := [session for session in self._sessions() if self.name not in session.data]:
             for session in waiting:
                 await self.session_opening(session)
@@ -98,7 +98,8 @@ class ModRoster(Module[RosterOptions]):
     @hookimpl
     async def session_opening(self, session: Session) -> None:
         """Hold the account's roster in memory as long as the session lasts."""
-        session.data[self.name] = await self._rosters.load(session.account)
+        roster = session.data[self.name] = await self._rosters.load(session.account)
+        roster.has_owner = True  # guests, too, who exist only as long as they are here
 
     @hookimpl
     def account_registered(self, account: JID) -> None:
@@ -106,18 +107,6 @@ class ModRoster(Module[RosterOptions]):
         roster = self._rosters.peek(account)
         if roster is not None:
             roster.has_owner = True
-
-    def _held(self, accounts: Iterable[JID]) -> list[Roster] | None:
-        """Return the rosters of those who have one here, None when one of them has to be loaded first."""
-        held: list[Roster] = []
-        for account in accounts:
-            keeper = self._keeper(account)
-            if keeper is not None:
-                roster = keeper.find(account)
-                if roster is None:
-                    return None
-                held.append(roster)
-        return held
 
     async def _load_whole(self, account: JID) -> tuple[Roster, list[Element]]:
         """Return a roster, and what it shows besides the account's own contacts (rooms it is in), sorted by JID.
@@ -127,46 +116,6 @@ class ModRoster(Module[RosterOptions]):
         extras = await joined_async(self.api.host.hooks.roster_extra_items, account)
         roster = await self._rosters.load(account)
         return roster, sorted(extras, key=lambda item: item.get("jid"))
-
-    async def _hold(self, *accounts: JID) -> list[Roster]:
-        """Load the rosters of those who have one here; until the next switch of task all of them may be changed."""
-        while True:
-            loaded = [await keeper.load(account) for account in accounts if (keeper := self._keeper(account))]
-            if not any(roster.is_stale for roster in loaded):
-                return loaded
-
-    def _keeper(self, account: JID) -> Rosters | None:
-        """Return the rosters of the host that serves an account; None when nobody here does."""
-        host = self.api.hosts.find(account.domain)
-        return None if host is None else host.find(Rosters)
-
-    def _with_both(self, stanza: Stanza, action: Callable[[Roster], None], owner: JID) -> None:
-        """Change the owner's roster by a presence, as soon as both its sides are in memory: now, if they are."""
-        sides = (owner, stanza.from_jid if owner == stanza.to_jid else stanza.to_jid)
-        held = self._held(sides)
-        if held is None:
-            stanza.trail.promises.append(self.api.router.spawn(self._with_both_later(stanza, action, sides)))
-        else:
-            self._act(stanza, action, held[0])
-
-    async def _with_both_later(
-        self, stanza: Stanza, action: Callable[[Roster], None], sides: tuple[JID, JID]
-    ) -> None:
-        try:
-            held = await self._hold(*sides)
-        except MimError as error:
-            self.api.router.refuse(stanza, StanzaError.from_refusal(error))
-            return
-        known = len(stanza.trail.promises)
-        self._act(stanza, action, held[0])
-        for promise in stanza.trail.promises[known:]:
-            await promise
-
-    def _act(self, stanza: Stanza, action: Callable[[Roster], None], roster: Roster) -> None:
-        try:
-            action(roster)
-        except MimError as error:
-            self.api.router.refuse(stanza, StanzaError.from_refusal(error))
 
     def _repair(self, roster: Roster) -> None:
         """What clients were told of a roster was not stored: read it again and tell them how it is."""
@@ -196,14 +145,17 @@ class ModRoster(Module[RosterOptions]):
 
     @hookimpl
     def presence_subscription_sent(self, stanza: Stanza) -> bool:
-        """A client sends presence of a subscription type."""
-        self._with_both(stanza, partial(self._subscriptions.send, stanza), stanza.from_jid)
+        """A client sends presence of a subscription type; what it may not ask for is refused to it and nobody else."""
+        roster = self._rosters.find(stanza.from_jid)
+        if roster is not None:
+            refusing(partial(check_room_for, stanza), roster)
+        self._sides.act(stanza, stanza.from_jid, partial(self._subscriptions.send, stanza))
         return True
 
     @hookimpl
     def presence_subscription_received(self, stanza: Stanza, account: JID) -> bool:
         """Presence of a subscription type has come for an account."""
-        self._with_both(stanza, partial(self._subscriptions.receive, stanza), account)
+        self._sides.act(stanza, account, partial(self._subscriptions.receive, stanza))
         return True
 
     @hookimpl(tryfirst=True)
@@ -237,12 +189,15 @@ class ModRoster(Module[RosterOptions]):
         assert query is not None
         wanted = read_item(query)
         trail = Trail()
-        roster, *_ = await self._hold(account, wanted.contact)
-        if not wanted.is_removal:
+        if wanted.is_removal:
+            roster, _other = await self._sides.load(account, wanted.contact)
+            item = roster.find(wanted.contact)
+            if item is not None:
+                self._subscriptions.remove_contact(trail, roster, item)
+        else:
+            roster = await self._rosters.load(account)
             self._subscriptions.put_contact(trail, roster, wanted.contact, wanted.name, wanted.groups)
-        elif (item := roster.find(wanted.contact)) is not None:
-            self._subscriptions.remove_contact(trail, roster, item)
-        await _stored(trail)
+        await trail.kept()
 
     # --- RosterView -------------------------------------------------------------------------------------------
 
@@ -286,19 +241,19 @@ class ModRoster(Module[RosterOptions]):
             LimitExceeded: the roster is full.
         """
         trail = Trail()
-        roster, *_ = await self._hold(account)
+        roster = await self._rosters.load(account)
         self._subscriptions.put_contact(trail, roster, contact, "", ())
-        await _stored(trail)
+        await trail.kept()
 
     async def delete_contact(self, account: JID, contact: JID) -> bool:
         """Remove the contact and cancel the subscriptions; False when there is no item."""
         trail = _admin_trail()
-        roster, *_ = await self._hold(account, contact)
+        roster, _other = await self._sides.load(account, contact)
         item = roster.find(contact)
         if item is None:
             return False
         self._subscriptions.remove_contact(trail, roster, item)
-        await _stored(trail)
+        await trail.kept()
         return True
 
     async def subscribe(self, account: JID, contact: JID, type: str) -> bool:
@@ -308,12 +263,12 @@ class ModRoster(Module[RosterOptions]):
             LimitExceeded: the roster is full.
         """
         trail = _admin_trail()
-        roster, *_ = await self._hold(account, contact)
+        roster, _other = await self._sides.load(account, contact)
         if type == "subscribed" and roster.find(contact) is None:
             return False
         stanza = Stanza("presence", {"type": type}, sender=account, to=contact, trail=trail)
         self._subscriptions.send(stanza, roster)
-        await _stored(trail)
+        await trail.kept()
         return True
 
     # --- accounts that go -------------------------------------------------------------------------------------
@@ -322,11 +277,13 @@ class ModRoster(Module[RosterOptions]):
     async def account_leaving(self, account: JID) -> None:
         """Unsubscribe from the contacts, and end their subscriptions."""
         roster = await self._rosters.load(account)
-        for item in roster:
+        for contact in [item.contact for item in roster]:
             trail = _admin_trail()
-            await self._hold(account, item.contact)
-            self._subscriptions.remove_contact(trail, roster, item, is_pushed=False)
-            await _stored(trail)
+            _, _other = await self._sides.load(account, contact)
+            item = roster.find(contact)
+            if item is not None:
+                self._subscriptions.remove_contact(trail, roster, item, is_pushed=False)
+                await trail.kept()
 
     @hookimpl
     def account_data_removal(self, account: JID) -> Iterable[Write]:
@@ -348,16 +305,6 @@ def _admin_trail() -> Trail:
     trail = Trail()
     trail.notes[BY_ADMIN] = True
     return trail
-
-
-async def _stored(trail: Trail) -> None:
-    """Return when everything that belongs to a change is on disk.
-
-    Raises:
-        Unavailable: it is not, and will not be.
-    """
-    for promise in trail.promises:
-        await promise
 
 
 setup = ModRoster

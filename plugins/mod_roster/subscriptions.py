@@ -77,12 +77,9 @@ class Subscriptions:
         Raises:
             LimitExceeded: the roster is full.
         """
+        check_room_for(stanza, roster)
         contact = stanza.to_jid
-        item = roster.find(contact)
-        if item is None:
-            item = Item(contact)
-            if stanza.type == "subscribe":
-                _check_room(roster)
+        item = roster.find(contact) or Item(contact)
         old = item.state
         outcome = states.sent(old, stanza.type)
         with changing(self._rosters.store, stanza.trail) as change:
@@ -149,6 +146,16 @@ def waiting_request(item: Item, account: JID) -> Stanza:
     """Return the request of a contact who still waits for an answer, as it came (RFC 6121 §3.1.3)."""
     children = parse_element(f"<presence>{item.request}</presence>").children
     return Stanza("presence", {"type": "subscribe"}, children, sender=item.contact, to=account)
+
+
+def check_room_for(stanza: Stanza, roster: Roster) -> None:
+    """See whether the account may send presence of a subscription type.
+
+    Raises:
+        LimitExceeded: it would need an item more, and the roster is full.
+    """
+    if stanza.type == "subscribe" and roster.find(stanza.to_jid) is None:
+        _check_room(roster)
 
 
 def _check_room(roster: Roster) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+import pytest
+
 from tests.plugins.answers import refusal
 from tests.plugins.roster.support import JULIET, ROMEO, ROSTER, friends, roster, roster_set, stands
 from tests.plugins.shorthand import seen
@@ -77,3 +79,30 @@ async def test_subscription_of_a_client_is_taken_back_on_both_sides(serve):
     assert await stands(server, JULIET) == {"romeo@localhost": "both/none"}
     assert (await seen(juliet))[-1] == "push(both) romeo@localhost"
     assert (await seen(romeo))[-1] == "push(both) juliet@localhost"
+
+
+@pytest.mark.parametrize("is_online", [True, False], ids=["contact online", "contact offline"])
+@pytest.mark.parametrize("way", ["client", "api"])
+async def test_both_sides_are_one_transaction(serve, is_online, way):
+    """The second half of the change fails in the database; the first must not stand alone."""
+    server = await serve(MODULES)
+    await server.register("juliet")
+    romeo = await server.online("romeo")
+    if is_online:
+        await server.online("juliet")
+    await server.app.server.database.flush()
+    server.app.server.database._connection.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON roster_items WHEN NEW.username = 'juliet'"
+        " BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+    )
+
+    if way == "client":
+        romeo.send("<presence type='subscribe' to='juliet@localhost'/>")
+        await romeo.collect()
+    else:
+        answer = await server.api.put("/contacts/romeo@localhost/juliet@localhost", {"action": "subscribe"})
+        assert answer.status >= 400
+    await server.app.server.router.drain()
+
+    assert await stands(server, ROMEO) == {}
+    assert await stands(server, JULIET) == {}

@@ -273,6 +273,9 @@ async def test_full_roster_takes_nobody_more_until_there_is_room(serve, monkeypa
     romeo.send("<presence type='subscribe' to='c@localhost'/>")
     refused = await romeo.expect("presence", type="error")
     assert refusal(refused) == "wait/resource-constraint"
+    silent = await server.client("romeo", "silent")
+    silent.send("<presence type='subscribe' to='c@localhost'/>")
+    assert refusal(await silent.expect("presence", type="error")) == "wait/resource-constraint"
     assert (await server.api.post("/contacts", {"caller": "romeo@localhost", "jid": "c@localhost"})).status == 429
     subscribe = {"action": "subscribe"}
     assert (await server.api.put("/contacts/romeo@localhost/c@localhost", subscribe)).status == 429
