@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -57,6 +56,8 @@ def quoted(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that *name* was probably meant to be, empty when none is near."""
+    import difflib  # only for a file with errors
+
     found = difflib.get_close_matches(name.lower(), list(known), 1, 0.6)
     return found[0] if found else ""
 
