@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mim.config import Config
-from mim.config.sections import AdminApi as AdminSection
 from mim.config.sections import C2sListener as C2sSection
 from mim.config.sections import HttpListener as HttpSection
 from mim.config.sections.listen import Listener as ListenerSection
@@ -73,9 +72,7 @@ class Listeners:
             self.http.append(await self._open_http(http, place, config))
 
     async def _open_c2s(self, section: C2sSection, place: int, config: Config) -> C2sListener:
-        server = self._server
-        services = StreamServices(server.hosts, server.accounts, server.session_manager, server.inbound, server.clock)
-        listener = C2sListener(self._c2s_options(section, place, config), services)
+        listener = C2sListener(self._c2s_options(section, place, config), StreamServices.of(self._server))
         await _bound(listener.start(), f"listen.c2s[{place}]", section.address, section.port)
         return listener
 
@@ -83,21 +80,14 @@ class Listeners:
         # Imported only where the file asks for HTTP: aiohttp is a third of the time to start.
         from mim.net.http import HttpListener
 
-        listener = HttpListener(section, self._mounts(section), server_name=config.general.http_server_name)
+        listener = HttpListener(section, self._mounts(section, config), server_name=config.general.http_server_name)
         await _bound(listener.start(), f"listen.http[{place}]", section.address, section.port)
         return listener
 
-    def _mounts(self, section: HttpSection) -> list[Mount]:
-        from mim.admin.health import PREFIX, Health
-        from mim.net.http import Mount
+    def _mounts(self, section: HttpSection, config: Config) -> list[Mount]:
+        from mim.mounts import mounts_of
 
-        mounts = [Mount("_", PREFIX, Health(self._server.database, self._not_ready))]
-        for _, handler in section.all_handlers():
-            if isinstance(handler, AdminSection):
-                from mim.admin import AdminApi
-
-                mounts.append(Mount(handler.host, handler.path, AdminApi(handler, self._server.commands)))
-        return mounts
+        return mounts_of(section, config, self._server, self._not_ready)
 
     # --- reload -----------------------------------------------------------------------------------------------
 
@@ -142,7 +132,7 @@ class Listeners:
                 await self._bind_again(listener, old)
         for web, section in change.http:
             if section is not None and section.tls == web.section.tls:
-                web.change(section, self._mounts(section), server_name=config.general.http_server_name)
+                web.change(section, self._mounts(section, config), server_name=config.general.http_server_name)
             elif section is not None:
                 await self._open_again(web, section, config)
         kept, kept_http = [listener for listener, _, _ in change.c2s], [web for web, _ in change.http]
@@ -169,12 +159,12 @@ class Listeners:
     async def _open_again(self, web: HttpListener, section: HttpSection, config: Config) -> None:
         old = web.section
         await web.stop()
-        web.change(section, self._mounts(section), server_name=config.general.http_server_name)
+        web.change(section, self._mounts(section, config), server_name=config.general.http_server_name)
         try:
             await web.start()
         except OSError as error:
             log.error("port not changed", extra={"listener": f"http:{section.port}", "reason": str(error)})
-            web.change(old, self._mounts(old), server_name=config.general.http_server_name)
+            web.change(old, self._mounts(old, config), server_name=config.general.http_server_name)
             await web.start()
 
     async def stop(self) -> None:

@@ -67,6 +67,8 @@ class HttpListener:
         self.scheme = "http" if section.tls is None else "https"
         self.address = section.address
         self.limits = ConnectionLimits(max_connections=section.transport.max_connections)
+        self._retired: list[Mount] = []
+        """Handlers of before a change, which may have connections still."""
         self._server_name = server_name or SERVER_NAME
         self._compresses = section.protocol.compress
         self._on_loopback = ipaddress.ip_address(section.address).is_loopback
@@ -120,6 +122,7 @@ class HttpListener:
         """Answer by other handlers and options from the next request on; TLS stays until it is started anew."""
         self.section = section
         self.scheme = "http" if section.tls is None else "https"
+        self._retired += [mount for mount in self.mounts if mount.on_stop is not None]
         self.mounts = mounts
         self.limits = replace(self.limits, max_connections=section.transport.max_connections)
         self._server_name = server_name or SERVER_NAME
@@ -137,7 +140,7 @@ class HttpListener:
             return
         self._socket.close()
         self._web.pre_shutdown()
-        stopping = [mount.on_stop() for mount in self.mounts if mount.on_stop is not None]
+        stopping = [mount.on_stop() for mount in (*self._retired, *self.mounts) if mount.on_stop is not None]
         for outcome in await asyncio.gather(*stopping, return_exceptions=True):
             if isinstance(outcome, Exception):
                 log.error("a handler failed to stop", exc_info=outcome)

@@ -11,19 +11,20 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from mim.errors import InvalidJid, MimError
 from mim.hooks import joined
 from mim.host import Host
 from mim.session.session import Session
+from mim.stream.framing import Framing
 from mim.stream.mechanisms import SaslFailure, Step
 from mim.stream.sasl import Negotiation, failure_element, mechanisms_of, step_element
 from mim.stream.transport import StreamServices, StreamSettings, StreamTransport
 from mim.xmpp import ns
 from mim.xmpp.conditions import StanzaError, StreamError
-from mim.xmpp.element import Element, element, escape_attribute, serialize, serialize_stream_level
+from mim.xmpp.element import Element, element, serialize
 from mim.xmpp.jid import JID, prepare_domain, prepare_resource
 from mim.xmpp.parser import Event, Limits, StreamEnd, StreamHeader, StreamParser
 from mim.xmpp.stanza import KINDS, Stanza, error_of
@@ -40,8 +41,15 @@ QUEUE_LIMIT = 64
 class C2sStream:
     """The stream of one client; also the ``Connection`` of its session."""
 
-    def __init__(self, transport: StreamTransport, settings: StreamSettings, services: StreamServices) -> None:
+    def __init__(
+        self,
+        transport: StreamTransport,
+        settings: StreamSettings,
+        services: StreamServices,
+        framing: Framing | None = None,
+    ) -> None:
         self._transport = transport
+        self._framing = framing or Framing()
         self._settings = settings
         self._services = services
         self._clock = services.clock
@@ -131,9 +139,9 @@ class C2sStream:
         if error is not None:
             if not self._has_header:
                 self._send_header()
-            self._transport.write_text(serialize_stream_level(error.to_element(self._lang)))
+            self._transport.write_text(self._framing.stream_level(error.to_element(self._lang)))
         if self._has_header:
-            self._transport.write_text("</stream:stream>")
+            self._transport.write_text(self._framing.footer)
         self._is_ended = True
         self._queue.clear()
         self._raw = b""
@@ -160,6 +168,19 @@ class C2sStream:
                 return
         self._advance()
 
+    @property
+    def limits(self) -> Limits:
+        """What one first-level element may be now: less before login than after it."""
+        return self._parser.limits
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Take what a transport that carries whole elements has read, within :attr:`limits`."""
+        if self._is_ended:
+            return
+        self.last_input_at = self._clock.monotonic()
+        self._queue.extend(events)
+        self._advance()
+
     def connection_lost(self) -> None:
         """The connection is gone, whoever closed it."""
         self._is_ended = True
@@ -171,7 +192,15 @@ class C2sStream:
 
     def shut_down(self) -> None:
         """The server stops (RFC 6120 §4.9.3.20)."""
-        self._fail(StreamError("system-shutdown"))
+        self.fail(StreamError("system-shutdown"))
+
+    def fail(self, error: StreamError) -> None:
+        """End the stream with an error, and the session with it."""
+        session = self._own_session
+        if session is not None:
+            self._services.session_manager.close(session, error)
+        else:
+            self.end(error)
 
     # --- input ------------------------------------------------------------------------------------------------
 
@@ -195,6 +224,8 @@ class C2sStream:
     def _handle(self, event: Event) -> None:
         try:
             if isinstance(event, Element):
+                if not self._has_header:
+                    raise StreamError("not-authorized", "open a stream first")
                 self._wait(self._element(event))
             elif isinstance(event, StreamHeader):
                 self._header(event)
@@ -203,10 +234,10 @@ class C2sStream:
             else:
                 self._broken(event)
         except StreamError as error:
-            self._fail(error)
+            self.fail(error)
         except Exception:
             log.exception("stream failed", extra={"address": self.peer_address, "listener": self.listener})
-            self._fail(StreamError("internal-server-error"))
+            self.fail(StreamError("internal-server-error"))
 
     def _wait(self, work: Awaitable[Any] | None) -> None:
         """Stop handling input until *work* is done."""
@@ -231,28 +262,23 @@ class C2sStream:
             return
         error = future.exception()
         if isinstance(error, StreamError):
-            self._fail(error)
+            self.fail(error)
         elif error is not None:
             log.error("negotiation failed", exc_info=error, extra={"address": self.peer_address})
-            self._fail(StreamError("internal-server-error"))
-
-    def _fail(self, error: StreamError) -> None:
-        session = self._own_session
-        if session is not None:
-            self._services.session_manager.close(session, error)
-        else:
-            self.end(error)
+            self.fail(StreamError("internal-server-error"))
 
     def _broken(self, error: StreamError) -> None:
         if self._settings.hide_service_name and not self._has_header:
             self._is_ended = True
             self._transport.close()
         else:
-            self._fail(error)
+            self.fail(error)
 
     # --- the stream itself ------------------------------------------------------------------------------------
 
     def _header(self, header: StreamHeader) -> None:
+        if self._has_header:  # which only transports of whole elements can bring
+            raise StreamError("unsupported-stanza-type")
         self._lang = header.attrs.get("xml:lang", "")
         try:
             domain = prepare_domain(header.attrs.get("to", ""))
@@ -275,12 +301,8 @@ class C2sStream:
 
     def _send_header(self) -> None:
         self._has_header = True
-        sender = escape_attribute(self._domain or self._settings.default_domain)
-        self._transport.write_text(
-            "<?xml version='1.0'?>"
-            f"<stream:stream xmlns='{ns.CLIENT}' xmlns:stream='{ns.STREAMS}' id='{secrets.token_hex(8)}'"
-            f" from='{sender}' version='1.0' xml:lang='{escape_attribute(self._settings.language)}'>"
-        )
+        sender = self._domain or self._settings.default_domain
+        self._transport.write_text(self._framing.header(secrets.token_hex(8), sender, self._settings.language))
 
     def _restart(self) -> None:
         """Expect a new header (RFC 6120 §4.3.3)."""
@@ -311,7 +333,7 @@ class C2sStream:
             if names:
                 add(element(ns.SASL, "mechanisms", [element(ns.SASL, "mechanism", name) for name in names]))
             features.children.extend(hooked)
-        self._transport.write_text(serialize_stream_level(features))
+        self._transport.write_text(self._framing.stream_level(features))
 
     @property
     def _tls_is_due(self) -> bool:

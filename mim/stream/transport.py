@@ -11,6 +11,7 @@ from mim.clock import Clock
 if TYPE_CHECKING:
     from mim.accounts import Accounts
     from mim.host import Hosts
+    from mim.server import Server
     from mim.session.inbound import Inbound
     from mim.session.manager import SessionManager
 
@@ -83,3 +84,8 @@ class StreamServices:
     session_manager: SessionManager
     inbound: Inbound
     clock: Clock = field(default_factory=Clock)
+
+    @classmethod
+    def of(cls, server: Server) -> StreamServices:
+        """Return those of a server."""
+        return cls(server.hosts, server.accounts, server.session_manager, server.inbound, server.clock)

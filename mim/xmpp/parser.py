@@ -228,10 +228,14 @@ def parse_fragment(data: bytes, limits: Limits | None = None, *, context_ns: str
     wrapper = f"<x xmlns='{context_ns}'>".encode() if context_ns else b"<x>"
     events = parser.feed(wrapper)
     stripped = data.strip(b" \t\r\n")
+    if stripped[:9].upper() == b"<!DOCTYPE":  # which the wrapper would have expat call badly formed
+        return [StreamError("restricted-xml")]
     if not stripped.startswith(b"<"):
         return [StreamError("xml-not-well-formed")]
     events = parser.feed(stripped) if stripped.endswith(b">") else [StreamError("xml-not-well-formed")]
-    if parser.is_inside_stanza and not any(isinstance(event, StreamError) for event in events):
+    if any(isinstance(event, StreamError) for event in events):
+        return events
+    if parser.is_inside_stanza or any(isinstance(event, StreamEnd) for event in events):
         return [StreamError("xml-not-well-formed")]
     return events
 

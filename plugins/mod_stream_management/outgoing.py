@@ -86,7 +86,9 @@ class Outgoing(ConnectionLayer):
             self._entries.append(Entry(text, self._clock.now_us(), not self.is_attached))
             if self.is_over_limit:
                 self._on_overflow()
-        self.inner.send_text(text + ASK if self._ask_every and self._sent % self._ask_every == 0 else text)
+        self.inner.send_text(text)
+        if self._ask_every and self._sent % self._ask_every == 0:
+            self.inner.send_text(ASK)
 
     def share_last(self, text: str, delivery: Delivery) -> None:
         """Note that the last stanza was sent to others, too; if it is this one, and was not held back on its way."""

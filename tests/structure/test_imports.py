@@ -22,7 +22,7 @@ LEVELS: list[set[str]] = [
     },
     {"mim.stream"},
     {"mim.net", "mim.admin"},
-    {"mim.application", "mim.listeners", "mim.blueprint", "mim.run", "mim.healthcheck"},
+    {"mim.application", "mim.listeners", "mim.mounts", "mim.blueprint", "mim.run", "mim.healthcheck"},
     {"mim.cli", "mim.__main__"},
 ]  # fmt: skip
 
