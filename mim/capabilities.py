@@ -261,6 +261,19 @@ class RoomLog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BoshPolicy:
+    """How BOSH sessions of a host behave (XEP-0124), offered by mod_bosh; without it a host has none. In seconds."""
+
+    inactivity: float | None
+    """Without a request before a session ends, None = for ever."""
+    max_wait: int | None
+    """What a request may wait at most, None = what the client likes."""
+    max_pause: int
+    has_acks: bool
+    """Responses say which requests have come."""
+
+
 class HttpPools(Protocol):
     """The connections of ``[outgoing_pools.http]``."""
 

@@ -24,6 +24,7 @@ from mim.stream.transport import StreamServices, StreamSettings
 if TYPE_CHECKING:
     import ssl
 
+    from mim.net.bosh import BoshSessions
     from mim.net.http import HttpListener, Mount
 
 log = logging.getLogger("mim")
@@ -57,6 +58,7 @@ class Listeners:
         self._not_ready = not_ready
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._retired: list[C2sListener] = []
+        self._bosh: BoshSessions | None = None
         self.c2s: list[C2sListener] = []
         self.http: list[HttpListener] = []
 
@@ -85,9 +87,12 @@ class Listeners:
         return listener
 
     def _mounts(self, section: HttpSection, config: Config) -> list[Mount]:
+        # Imported only where the file asks for HTTP, as above.
         from mim.mounts import mounts_of
+        from mim.net.bosh import BoshSessions
 
-        return mounts_of(section, config, self._server, self._not_ready)
+        self._bosh = self._bosh or BoshSessions(StreamServices.of(self._server))
+        return mounts_of(section, config, self._server, self._bosh, self._not_ready)
 
     # --- reload -----------------------------------------------------------------------------------------------
 
@@ -172,6 +177,8 @@ class Listeners:
         c2s = [*self.c2s, *self._retired]
         for listener in c2s:
             listener.stop_accepting()
+        if self._bosh is not None:
+            self._bosh.stop()
         await asyncio.gather(*(listener.stop() for listener in self.http))
         await asyncio.gather(*(listener.stop() for listener in c2s))
         self.c2s.clear()

@@ -10,7 +10,10 @@ from mim.admin.health import PREFIX, Health
 from mim.config import Config
 from mim.config.sections import AdminApi as AdminSection
 from mim.config.sections import HttpListener as HttpSection
+from mim.config.sections.listen import BoshHandler as BoshSection
 from mim.config.sections.listen import WebSocketHandler as WebSocketSection
+from mim.net.bosh import Bosh, BoshSessions
+from mim.net.host_meta import HostMeta, Place
 from mim.net.http_routing import Mount
 from mim.net.tls import end_point_binding
 from mim.net.websocket import WebSocketOptions, WebSockets
@@ -19,9 +22,12 @@ from mim.stream.transport import StreamServices, StreamSettings
 
 
 def mounts_of(
-    section: HttpSection, config: Config, server: Server, not_ready: Callable[[], list[str]]
+    section: HttpSection, config: Config, server: Server, bosh: BoshSessions, not_ready: Callable[[], list[str]]
 ) -> list[Mount]:
-    """Return the handlers of one ``[[listen.http]]``, and those that every port has."""
+    """Return the handlers of one ``[[listen.http]]``, and those that every port has.
+
+    *bosh*: the sessions of the whole server. *not_ready* gives the reasons why it is not ready.
+    """
     mounts = [Mount("_", PREFIX, Health(server.database, not_ready))]
     for _, handler in section.all_handlers():
         if isinstance(handler, AdminSection):
@@ -29,7 +35,14 @@ def mounts_of(
         elif isinstance(handler, WebSocketSection):
             sockets = WebSockets(_websocket_options(handler, section, config), StreamServices.of(server))
             mounts.append(Mount(handler.host, handler.path, sockets, sockets.stop))
-    return mounts
+        elif isinstance(handler, BoshSection):
+            app = Bosh(handler.host, _settings(f"bosh:{section.port}", config), bosh)
+            mounts.append(Mount(handler.host, handler.path, app))
+    places = [
+        Place(handler.host, handler.path, isinstance(handler, WebSocketSection))
+        for handler in (*section.handlers.mod_bosh, *section.handlers.mod_websockets)
+    ]
+    return mounts + HostMeta(places).mounts()
 
 
 def _websocket_options(handler: WebSocketSection, section: HttpSection, config: Config) -> WebSocketOptions:

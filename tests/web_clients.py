@@ -93,3 +93,87 @@ class WebSocketClient(Client):
         self.ws._response.close()
         await self._http.close()
         await asyncio.gather(self._pump, return_exceptions=True)
+
+
+class BoshClient(Client):
+    """A client over BOSH (XEP-0124) that always has a request waiting once it is logged in. *port* is an HTTP port."""
+
+    path = "/http-bind"
+
+    async def connect(self, *, tls: ssl.SSLContext | None = None) -> Self:
+        self._http = aiohttp.ClientSession(headers={"Host": "localhost"})
+        self.sid = ""
+        self.rid = 1000
+        self.opening: Element | None = None
+        self._waiting = 0
+        self._is_over = False
+        self._last: asyncio.Task[None] | None = None
+        return self
+
+    def _restart(self) -> None:
+        """Every body is parsed on its own."""
+
+    async def post(self, content: str = "", *, rid: int | None = None, **attrs: str) -> Element:
+        """Send one request with the next rid or another, and return its response."""
+        if rid is None:
+            self.rid += 1
+            rid = self.rid
+        if self.sid:
+            attrs.setdefault("sid", self.sid)
+        written = "".join(f" {name.rstrip('_').replace('_', ':')}='{value}'" for name, value in attrs.items())
+        text = f"<body xmlns='{ns.HTTPBIND}' xmlns:xmpp='{ns.XBOSH}' rid='{rid}'{written}>{content}</body>"
+        return await self.post_text(text)
+
+    async def post_text(self, text: str) -> Element:
+        url = f"http://127.0.0.1:{self.port}{self.path}"
+        async with asyncio.timeout(TIMEOUT), self._http.post(url, data=text.encode()) as response:
+            self.status, self.headers = response.status, response.headers
+            (body,) = parse_fragment(await response.read())
+        assert isinstance(body, Element)
+        assert (body.ns, body.name) == (ns.HTTPBIND, "body")
+        return body
+
+    async def create(self, **attrs: str) -> Element:
+        """Ask for a session and return the response, features and all."""
+        options = {"to": self.domain, "wait": "60", "hold": "1", "ver": "1.6", "xmpp_version": "1.0"} | attrs
+        self.opening = await self.post(**options)
+        self.sid = self.opening.get("sid")
+        return self.opening
+
+    async def open_stream(self, **attrs: str) -> Element:
+        if not self.sid:
+            body = await self.create(**attrs)
+            features = body.payload
+            assert features is not None
+            return features
+        self._later("", xmpp_restart="true", to=self.domain)
+        return await self.next()
+
+    def send(self, xml: str | bytes) -> None:
+        text = xml.decode() if isinstance(xml, bytes) else xml
+        self._later(re.sub(r"^<(iq|message|presence)(?![^>]* xmlns=)", rf"<\1 xmlns='{ns.CLIENT}'", text))
+
+    def _later(self, content: str, **attrs: str) -> None:
+        self._waiting += 1
+        self._last = asyncio.create_task(self._exchange(self._last, asyncio.create_task(self.post(content, **attrs))))
+
+    async def _exchange(self, before: asyncio.Task[None] | None, posted: asyncio.Task[Element]) -> None:
+        body = await posted
+        if before is not None:
+            await before
+        self._waiting -= 1
+        for child in body.elements():
+            self._events.put_nowait(child)
+        if body.get("type") == "terminate":
+            self.code = body.get("condition")  # type: ignore[assignment]
+            self._is_over = True
+            self._events.put_nowait(StreamEnd())
+            self._events.put_nowait(None)
+        elif not self._waiting and not self._is_over:
+            self._later("")
+
+    async def close(self) -> None:
+        if self._last is not None:
+            self._last.cancel()
+            await asyncio.gather(self._last, return_exceptions=True)
+        await self._http.close()

@@ -15,7 +15,6 @@ from mim.config.walk import Written
 NOT_YET = "is not available in this version"
 
 _PATHS = [
-    (r"listen\.http\[\d+\]\.handlers\.mod_bosh", NOT_YET),
     (r"listen\.http\[\d+\]\.handlers\.(mongoose_client_api|mongoose_domain_handler|mongoose_api)", NOT_YET),
     (r"services\.(service_admin_extra|service_domain_db)", NOT_YET),
     (r"outgoing_pools\.(rdbms|redis|rabbit)", NOT_YET),

@@ -23,7 +23,6 @@ class _Planned:
 _PLANNED = {
     "mod_amp": _Planned("small:AmpOptions"),
     "mod_auth_token": _Planned("tokens:AuthTokenOptions", ("mod_keystore",)),
-    "mod_bosh": _Planned("small:BoshOptions"),
     "mod_cache_users": _Planned("small:CacheUsersOptions"),
     "mod_caps": _Planned("pubsub:CapsOptions"),
     "mod_event_pusher": _Planned("event_pusher:EventPusherOptions", dynamic_domains=False),

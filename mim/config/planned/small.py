@@ -1,4 +1,4 @@
-"""Small ones: mod_bosh, mod_cache_users, mod_amp."""
+"""Small ones: mod_cache_users, mod_amp."""
 
 from __future__ import annotations
 
@@ -6,23 +6,6 @@ from typing import Literal
 
 from mim.config.options import Infinity
 from mim.config.tables import Options, option
-
-
-class BoshOptions(Options):
-    """``[modules.mod_bosh]``."""
-
-    backend: Literal["mnesia"] = option(
-        "mnesia",
-        tier="C",
-        mapped={"mnesia": "C -> an in-memory table of the server"},
-        help="The in-memory session table.",
-    )
-    inactivity: int | Infinity = option(
-        30, minimum=1, unit="seconds", help="Without a request before the session ends."
-    )
-    max_wait: int | Infinity = option("infinity", minimum=1, unit="seconds", help="Cap on the client's wait.")
-    server_acks: bool = option(False, help="Server sends ack attributes.")
-    max_pause: int = option(120, minimum=1, unit="seconds", help="A client may pause.")
 
 
 class CacheUsersOptions(Options):
