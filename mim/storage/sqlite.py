@@ -3,6 +3,10 @@
 What queues while one group is being committed becomes the next group: one transaction, one flush to disk, however
 many asked for it. Each submit is a savepoint of its own only when something in the group fails: then the group is
 rolled back and done again one by one, so that the others stand.
+
+A hop to the thread and back costs ten times what a short read does. So the loop has a connection of its own, which
+only reads: it is used while no write is under way, so that a read sees all of them. A read that turns out to be long
+is broken off and goes to the thread, as do those of the same statement for a while.
 """
 
 from __future__ import annotations
@@ -28,6 +32,14 @@ log = logging.getLogger("mim.storage")
 
 _dialect = dialect_module.dialect(paramstyle="named")
 GROUP_LIMIT = 1000
+SHORT_READ_STEPS = 20_000
+"""How many steps of SQLite's machine a read on the loop may take: a row takes about ten, all of them a millisecond."""
+COUNTED_STEPS = 1000
+"""After how many steps SQLite tells us."""
+LONG_READ_SECONDS = 10.0
+"""How long a statement that took more goes to the thread at once."""
+LONG = "sqlite, long until"
+"""Where a statement keeps the time until which it does so."""
 
 
 class _Job:
@@ -63,7 +75,10 @@ class SqliteDatabase:
         self._line: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._closing = False
         self._lock_file: int | None = None
+        self._writes_under_way = 0
+        self._steps = 0
         self._connection = self._open()
+        self._reader = None if path is None else self._open_reader(path)
         self._thread = threading.Thread(target=self._work, name="mim-sqlite", daemon=True)
         self._thread.start()
 
@@ -75,7 +90,12 @@ class SqliteDatabase:
 
     async def fetch_all(self, statement: Statement, /, **parameters: Any) -> list[Row]:
         """Return all rows."""
-        rows: list[Row] = await self._put(read=_prepared(statement, parameters))
+        read = _prepared(statement, parameters)
+        if self._writes_under_way == 0 and self._reader is not None:
+            found = self._read_now(self._reader, statement, read)
+            if found is not None:
+                return found
+        rows: list[Row] = await self._put(read=read)
         return rows
 
     async def fetch_one(self, statement: Statement, /, **parameters: Any) -> Row | None:
@@ -98,6 +118,9 @@ class SqliteDatabase:
             return
         await self.flush()
         self._closing = True
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         self._hand_over()
         self._line.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
@@ -112,11 +135,35 @@ class SqliteDatabase:
         if self._closing:
             future.set_exception(Unavailable("the database is closed"))
             return future
+        if "read" not in job:
+            self._writes_under_way += 1
         # The thread gets together what one turn of the loop asks for: to wake it costs more than to queue.
         if not self._outbox:
             self._loop.call_soon(self._hand_over)
         self._outbox.append(_Job(future, **job))
         return future
+
+    def _read_now(
+        self, reader: sqlite3.Connection, statement: Statement, read: tuple[str, Mapping[str, Any]]
+    ) -> list[Row] | None:
+        """Return the rows of a short read; None when it is long, or fails: then the thread does it, and says why."""
+        long_until = statement._compiled.get(LONG)
+        if long_until is not None:
+            if long_until > self._loop.time():
+                return None
+            del statement._compiled[LONG]
+        self._steps = 0
+        try:
+            return reader.execute(*read).fetchall()
+        except sqlite3.Error:
+            if self._steps >= SHORT_READ_STEPS:
+                statement._compiled[LONG] = self._loop.time() + LONG_READ_SECONDS
+            return None
+
+    def _count_steps(self) -> bool:
+        """Tell SQLite whether to break off the read; it asks after every :data:`COUNTED_STEPS`."""
+        self._steps += COUNTED_STEPS
+        return self._steps >= SHORT_READ_STEPS
 
     def _hand_over(self) -> None:
         if self._outbox:
@@ -125,6 +172,8 @@ class SqliteDatabase:
 
     def _resolve(self, jobs: list[_Job]) -> None:
         for job in jobs:
+            if job.read is None:
+                self._writes_under_way -= 1
             if job.error is not None and job.writes:
                 log.error("write failed", extra={"reason": str(job.error)})
             if job.future.done():
@@ -134,6 +183,12 @@ class SqliteDatabase:
                 job.future.exception()  # seen: who does not await a write is not told of it again much later
             else:
                 job.future.set_result(job.result)
+
+    def _open_reader(self, path: Path) -> sqlite3.Connection:
+        reader = sqlite3.connect(path, isolation_level=None, cached_statements=512)
+        reader.execute("PRAGMA query_only = ON")
+        reader.set_progress_handler(self._count_steps, COUNTED_STEPS)
+        return reader
 
     # --- the thread's side ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, dele
 
 from mim.errors import Conflict, Unavailable
 from mim.storage.api import Migration, Schema, statement
-from mim.storage.sqlite import SqliteDatabase
+from mim.storage.sqlite import SHORT_READ_STEPS, SqliteDatabase
 
 metadata = MetaData()
 notes = Table("notes", metadata, Column("id", Integer, primary_key=True), Column("text", String, nullable=False))
@@ -111,6 +112,53 @@ async def test_a_closed_database_says_so(tmp_path):
     await database.close()
     with pytest.raises(Unavailable):
         await database.submit(ADD.bind(id_=1, text_="late"))
+
+
+# --- short and long reads -----------------------------------------------------------------------------------------
+
+
+async def test_a_short_read_does_not_wait_for_the_thread(tmp_path):
+    database = SqliteDatabase(tmp_path / "t.sqlite")
+    await database.migrate(SCHEMA)
+    await database.submit(ADD.bind(id_=1, text_="one"))
+    with pytest.raises(StopIteration) as end:
+        database.fetch_one(FIND, id_=1).send(None)  # the coroutine ends without ever having waited
+    assert end.value.value == ("one",)
+    await database.close()
+
+
+async def test_a_read_waits_for_the_write_that_is_under_way(tmp_path):
+    database = SqliteDatabase(tmp_path / "t.sqlite")
+    await database.migrate(SCHEMA)
+    for number in range(200):
+        database.submit(ADD.bind(id_=number, text_="x"))
+        assert await database.fetch_one(FIND, id_=number) == ("x",)
+    await database.close()
+
+
+async def test_a_long_read_is_done_by_the_thread_and_is_whole(tmp_path):
+    database = SqliteDatabase(tmp_path / "t.sqlite")
+    await database.migrate(SCHEMA)
+    count = SHORT_READ_STEPS
+    await database.submit(*(ADD.bind(id_=number, text_="x") for number in range(count)))
+    every = statement(select(notes.c.id).order_by(notes.c.id))
+    for _ in range(2):  # broken off the first time, known to be long the second
+        reading = database.fetch_all(every)
+        waiting = reading.send(None)
+        await asyncio.wait([waiting])
+        with pytest.raises(StopIteration) as end:
+            reading.send(None)
+        assert end.value.value == [(number,) for number in range(count)]
+    assert await database.fetch_one(FIND, id_=7) == ("x",)
+    await database.close()
+
+
+async def test_the_loop_s_own_connection_writes_nothing(tmp_path):
+    database = SqliteDatabase(tmp_path / "t.sqlite")
+    await database.migrate(SCHEMA)
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        database._reader.execute("DELETE FROM notes")
+    await database.close()
 
 
 # --- migrations ---------------------------------------------------------------------------------------------------
