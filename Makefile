@@ -11,7 +11,7 @@ CONFIG ?= mongooseim.toml
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lint types docs docs-serve format lock browser clean
+.PHONY: help run test check bench profile lint types docs docs-serve format lock browser clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ docs-serve: $(VENV)/dev.stamp ## Show the documents while they are written
 
 bench: $(VENV)/dev.stamp ## Measure mim beside the ejabberd and Prosody that are installed (ARGS="--quick")
 	$(BIN)/python -m bench $(ARGS)
+
+profile: $(VENV)/dev.stamp ## Show where the CPU goes under one operation (ARGS="chat", "rest-users --plain 5" ...)
+	$(BIN)/python -m bench.profile $(or $(ARGS),chat)
 
 lock: $(VENV)/bin/python ## Lock the newest allowed versions of all dependencies
 	@$(PIP) install uv

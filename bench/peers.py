@@ -186,7 +186,9 @@ max_users = 5000
     def environment(self) -> dict[str, str]:
         """Return the environment; the checkout goes first."""
         path = f"{ROOT}{os.pathsep}{ROOT / '.mypy'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-        return {**os.environ, "PYTHONPATH": path}
+        # An installed server has its bytecode at hand; without it a start is mostly compilation.
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**inherited, "PYTHONPATH": path}
 
 
 def _debian_version(package: str, program: str) -> str:

@@ -92,11 +92,11 @@ async def all_operations(peer: Peer, sizes: Sizes) -> list[Result]:
     results.append(await measure(peer, "REST list of 10 users", "users", n))
     results.append(await measure(peer, "REST registration", "register", n // 4, prefix="reg"))
     results.append(await measure(peer, "REST roster read", "roster", n, user="u0"))
-    results.append(await _to_online(peer, n, CONNECTIONS, "REST message to an online user, archived"))
-    results.append(await _to_online(peer, n, 100, "REST message, 100 connections at once"))
+    results.append(await to_online(peer, n, CONNECTIONS, "REST message to an online user, archived"))
+    results.append(await to_online(peer, n, 100, "REST message, 100 connections at once"))
     results.append(await measure(peer, "REST message to an offline user, archived", "message", n, user="u2"))
     results.append(await measure(peer, "REST room creation", "room", n // 4, prefix="room"))
-    await _fill(peer, sizes.archived)
+    await fill(peer, sizes.archived)
     label = f"REST archive page of 100 out of {sizes.archived:,}"
     results.append(await measure(peer, label, "page", n // 4, user="arch1"))
     many = sizes.idle * 5
@@ -105,7 +105,8 @@ async def all_operations(peer: Peer, sizes: Sizes) -> list[Result]:
     return [result for result in results if result is not None]
 
 
-async def _to_online(peer: Peer, count: int, connections: int, label: str) -> Result | None:
+async def to_online(peer: Peer, count: int, connections: int, label: str) -> Result | None:
+    """Send messages to a user who is online, and see all of them arrive."""
     (receiver,) = await login_all(peer.c2s_port, ["u0"])
     got = 0
     everything = asyncio.Event()
@@ -125,7 +126,7 @@ async def _to_online(peer: Peer, count: int, connections: int, label: str) -> Re
     return result
 
 
-async def _fill(peer: Peer, count: int) -> None:
+async def fill(peer: Peer, count: int) -> None:
     """Put messages into the archive of arch1, by XMPP as on every server."""
     await register_all(peer.c2s_port, ["arch0", "arch1"])
     sender = await (await connect(peer.c2s_port, "arch0")).login()
