@@ -17,6 +17,8 @@ from mim.xmpp.conditions import StreamError
 from mim.xmpp.element import Element
 
 _XML_LANG = "http://www.w3.org/XML/1998/namespace lang"
+TEXT_BUFFER_BYTES = 1024
+"""In which expat gathers text that it finds in pieces, a line each; a stream has one as long as it lives."""
 _NOT_XML_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -110,6 +112,7 @@ class StreamParser:
 
     def _make_expat(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+        parser.buffer_size = TEXT_BUFFER_BYTES  # before the buffer is there, so that no bigger one is made first
         parser.buffer_text = True
         parser.ordered_attributes = True
         parser.StartElementHandler = self._start
