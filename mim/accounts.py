@@ -158,10 +158,10 @@ class Accounts:
     async def list_users(self, domain: str) -> list[str]:
         """Return the localparts of a domain's accounts, sorted by their bytes."""
         host = self._hosts.find(domain)
-        names: set[str] = set()
+        names: dict[str, None] = {}
         for method in [] if host is None else self.methods_of(host):
-            names.update(await method.list_users(domain))
-        return sorted(names, key=str.encode)
+            names.update(dict.fromkeys(await method.list_users(domain)))
+        return sorted(names)  # by code points, which is the order of their bytes in UTF-8 as well
 
     async def count(self, domain: str) -> int:
         """Return how many accounts a domain has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mim.errors import BadRequest, Conflict, Denied, InvalidJid, MimError, NotFound, Unavailable
-from mim.plugin import JID, command
+from mim.plugin import command
 from mim_plugins.mod_commands import schemas
 from mim_plugins.mod_commands.base import Commands, account_of, prepared_domain
 
@@ -27,7 +27,7 @@ class UserCommands(Commands):
         domain = prepared_domain(host)
         if domain is None or self.api.hosts.find(domain) is None:
             return []
-        return [str(JID(user, domain)) for user in await self.api.accounts.list_users(domain)]
+        return [f"{user}@{domain}" for user in await self.api.accounts.list_users(domain)]
 
     @command(
         "users",
