@@ -42,6 +42,12 @@ class Context:
         log = self.api.find(RoomLog)
         return Permitted(self.allows(self.options.access_persistent, jid), log is not None and log.may_switch(jid))
 
+    def count_out(self, account: JID) -> None:
+        """Note that a user is in one room less."""
+        self.conferences[account] -= 1
+        if self.conferences[account] <= 0:
+            del self.conferences[account]
+
     def nick_owner(self, service: str, nick: str) -> JID | None:
         """Return who has registered a nickname with a service."""
         return next((jid for (at, jid), own in self.nicks.items() if at == service and own == nick), None)

@@ -223,10 +223,7 @@ class Entrance:
         self._gone(room, occupant, client, code, reason)
 
     def _gone(self, room: Room, occupant: Occupant, client: JID, code: int, reason: str) -> None:
-        account = client.bare
-        self._context.conferences[account] -= 1
-        if self._context.conferences[account] <= 0:
-            del self._context.conferences[account]
+        self._context.count_out(client.bare)
         room.voice_requests.discard(occupant.nick)
         self._context.tell("occupant_left", room, occupant.nick, client, code, reason)
         if not room.occupants and not room.is_gone:

@@ -89,6 +89,12 @@ def codes(stanza: Element) -> list[str]:
     return [] if x is None else [status.get("code") for status in x.elements(ns.MUC_USER, "status")]
 
 
+def error_text(stanza: Element) -> str | None:
+    error = stanza.find(ns.CLIENT, "error")
+    assert error is not None, stanza
+    return error.child_text(ns.STANZA_ERRORS, "text")
+
+
 def shown(stanza: Element) -> str:
     """``P nick affiliation/role 110,201``, ``-P nick none/none 307``, ``M nick text``, ``S text``, ``E condition``."""
     nick = stanza.get("from").partition("/")[2]
