@@ -52,7 +52,9 @@ class ModMuc(Module[MucOptions]):
             jid = JID(node, service)
             stored = await self._context.store.find_room(jid)
             if stored is not None:
-                self._context.rooms[jid] = Room.awoken(jid, stored, self.options.history_size)
+                room = Room.awoken(jid, stored, self.options.history_size)
+                room.used_at = self.api.clock.monotonic()
+                self._context.rooms[jid] = room
 
     def _check_later(self) -> None:
         interval, timeout = self.options.hibernated_room_check_interval, self.options.hibernated_room_timeout
@@ -61,7 +63,7 @@ class ModMuc(Module[MucOptions]):
 
     def _check(self) -> None:
         assert isinstance(self.options.hibernated_room_timeout, int)
-        self._service.unload_idle(self.options.hibernated_room_timeout / 1000)
+        self._service.idling.hibernate(self.options.hibernated_room_timeout / 1000)
         self._check_later()
 
     async def stop(self) -> None:
@@ -84,8 +86,10 @@ class ModMuc(Module[MucOptions]):
     @hookimpl
     def account_removed(self, account: JID) -> None:
         """Forget it in memory, too."""
-        for room in self._context.rooms.values():
+        for room in list(self._context.rooms.values()):
             room.affiliations.pop(account, None)
+            if room.find(account) is not None:  # the admin API has put him inside: no session ends there
+                self._service.entrance.leave(room, account, [])
         for key in [key for key in self._context.nicks if key[1] == account]:
             del self._context.nicks[key]
 

@@ -111,9 +111,7 @@ def config_form(room: str, config: RoomConfig, permitted: Permitted, limits: Muc
             )
             sizes = sorted({config.max_users, *(size for size in CHOICES if size <= limits.max_users)})
             choices = [(str(size), str(size)) for size in sizes]
-            made.append(
-                Field("muc#roomconfig_maxusers", "list-single", (str(config.max_users),), "Occupants", choices)
-            )
+            made.append(Field("muc#roomconfig_maxusers", "list-single", (str(config.max_users),), "Occupants", choices))
             whois = "moderators" if config.anonymous else "anyone"
             made.append(
                 Field(

@@ -24,6 +24,8 @@ class Context:
         self.store = store
         self.sender = Sender(api)
         self.rooms: dict[JID, Room] = {}
+        self.idle: dict[JID, Room] = {}
+        """Persistent rooms that nobody is in and that are awake for their history, longest idle first."""
         self.conferences: Counter[JID] = Counter()
         """In how many rooms each user is."""
         self.nicks: dict[tuple[str, JID], str] = {}
@@ -69,6 +71,7 @@ class Context:
         """Take a room out of memory and out of the store, its archive too."""
         room.is_gone = True
         self.rooms.pop(room.jid, None)
+        self.idle.pop(room.jid, None)
         archive = self.archive
         more = archive.removal(room.jid) if archive is not None and archive.serves(room.jid.domain) else ()
         return self._promised(self.store.remove_room(room.jid, more), stanza)

@@ -48,7 +48,7 @@ class Discovery:
         rooms: dict[str, str] = {}
         for node, config in await self._context.store.list_rooms(service):
             if config.public or self._context.is_admin(iq.from_jid):
-                rooms[str(JID(node, service))] = config.title or node
+                rooms[str(JID(node, service))] = node
         for room in self._context.rooms.values():
             if room.jid.domain != service:
                 continue
@@ -101,9 +101,7 @@ class Discovery:
         return element(
             ns.DISCO_INFO,
             "query",
-            element(
-                ns.DISCO_INFO, "identity", category="conference", type="text", name=config.title or room.jid.local
-            ),
+            element(ns.DISCO_INFO, "identity", category="conference", type="text", name=config.title or room.jid.local),
             [element(ns.DISCO_INFO, "feature", var=feature) for feature in features],
             form(ns.MUC_ROOMINFO, fields, type="result"),
         )
@@ -124,10 +122,7 @@ class Discovery:
         return element(
             ns.DISCO_ITEMS,
             "query",
-            [
-                element(ns.DISCO_ITEMS, "item", jid=f"{room.jid}/{nick}", name=nick)
-                for nick in sorted(room.occupants)
-            ],
+            [element(ns.DISCO_ITEMS, "item", jid=f"{room.jid}/{nick}", name=nick) for nick in sorted(room.occupants)],
         )
 
     def reserved_nick(self, room: Room, asker: JID) -> Element:

@@ -51,14 +51,14 @@ class Entrance:
             raise StanzaError("registration-required", "this room is for members")
         holder = room.occupants.get(nick)
         same_user = holder is not None and holder.account == client.bare
-        is_return = holder is not None and same_user and (
-            room.config.allow_multiple_sessions or client in holder.sessions or holder.jid.is_bare
+        is_return = (
+            holder is not None
+            and same_user
+            and (room.config.allow_multiple_sessions or client in holder.sessions or holder.jid.is_bare)
         )
         if holder is not None and not is_return:
             raise StanzaError("conflict", "somebody in the room has this nickname")
-        registered = self._context.nick_owner(room.jid.domain, nick)
-        if registered is not None and registered != client.bare:
-            raise StanzaError("conflict", "this nickname is registered by somebody else")
+        self.check_nick(room.jid.domain, client, nick)
         if holder is None:
             extra = self._options.max_users_admin_threshold if is_chief else 0
             if len(room.occupants) >= min(room.config.max_users, self._options.max_users) + extra:
@@ -68,6 +68,16 @@ class Entrance:
         asks = room.config.password_protected and not is_chief and presence is not None
         if asks and presence is not None and given_password(presence) != room.config.password:
             raise StanzaError("not-authorized", "a password is needed")
+
+    def check_nick(self, service: str, client: JID, nick: str) -> None:
+        """Refuse a nickname that somebody else has registered with the service.
+
+        Raises:
+            StanzaError: conflict.
+        """
+        registered = self._context.nick_owner(service, nick)
+        if registered is not None and registered != client.bare:
+            raise StanzaError("conflict", "this nickname is registered by somebody else")
 
     def asks_service_for_password(self, room: Room) -> bool:
         """Tell whether an HTTP service checks this room's passwords."""
@@ -103,6 +113,7 @@ class Entrance:
             room.occupants[nick] = occupant
         if occupant.role == "visitor" and not room.config.allow_visitor_status:
             payload = own_payload(presence, without_status=True)
+        self._context.idle.pop(room.jid, None)
         room.add_session(occupant, client, payload)
         self._sender.present(room, occupant, client)
         codes = tuple(
@@ -125,6 +136,7 @@ class Entrance:
         """Let a user in by his bare JID, as the admin API does; his clients are told."""
         occupant = Occupant(nick, self._first_role(room, account))
         self._context.conferences[account] += 1
+        self._context.idle.pop(room.jid, None)
         room.add_session(occupant, account, [])
         self._sender.announce(room, occupant, Change(own_codes=(CREATED,) if created else ()))
         self._context.api.router.route(subject_message(room).replace(to=account))
@@ -177,9 +189,7 @@ class Entrance:
             raise StanzaError("not-allowed", "visitors may not change their nicknames here")
         if nick in room.occupants:
             raise StanzaError("conflict", "somebody in the room has this nickname")
-        registered = self._context.nick_owner(room.jid.domain, nick)
-        if registered is not None and registered != client.bare:
-            raise StanzaError("conflict", "this nickname is registered by somebody else")
+        self.check_nick(room.jid.domain, client, nick)
         old = occupant.nick
         self._sender.announce(room, occupant, Change(codes=(RENAMED,), new_nick=nick, is_over=True), payload=[])
         room.rename(occupant, nick)
@@ -226,11 +236,10 @@ class Entrance:
         self._context.count_out(client.bare)
         room.voice_requests.discard(occupant.nick)
         self._context.tell("occupant_left", room, occupant.nick, client, code, reason)
-        if not room.occupants and not room.is_gone:
-            room.idle_since = self._context.api.clock.monotonic()
-            if not room.config.persistent or room.is_locked:
-                self._context.forget(room)
-                self._context.tell("room_destroyed", room, "")
+        is_kept = room.config.persistent and not room.is_locked
+        if not room.occupants and not room.is_gone and not is_kept:
+            self._context.forget(room)
+            self._context.tell("room_destroyed", room, "")
 
 
 def given_password(presence: Stanza) -> str:

@@ -75,12 +75,8 @@ class MucOptions(Options):
     max_room_id: int | Infinity = option("infinity", minimum=0, help="Length of the room id.")
     max_room_name: int | Infinity = option("infinity", minimum=0, help="Length of the title.")
     max_room_desc: int | Infinity = option("infinity", minimum=0, help="Length of the description.")
-    min_message_interval: int = option(
-        0, minimum=0, unit="seconds", help="Between messages of one user in a room."
-    )
-    min_presence_interval: int = option(
-        0, minimum=0, unit="seconds", help="Between presences of one user in a room."
-    )
+    min_message_interval: int = option(0, minimum=0, unit="seconds", help="Between messages of one user in a room.")
+    min_presence_interval: int = option(0, minimum=0, unit="seconds", help="Between presences of one user in a room.")
     max_users: int = option(200, minimum=1, help="Occupants of a room, upper bound.")
     max_users_admin_threshold: int = option(5, minimum=1, help="Further places for admins and owners.")
     max_user_conferences: int = option(10, minimum=0, help="Rooms one user may be in.")

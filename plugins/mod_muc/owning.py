@@ -29,9 +29,7 @@ class Owning:
         """Return the form an owner fills in."""
         self._check_owner(room, iq.from_jid)
         permitted = self._context.permitted(iq.from_jid)
-        return element(
-            ns.MUC_OWNER, "query", config_form(str(room.jid), room.config, permitted, self._context.options)
-        )
+        return element(ns.MUC_OWNER, "query", config_form(str(room.jid), room.config, permitted, self._context.options))
 
     def set(self, room: Room, iq: Stanza, query: Element) -> None:
         """Take a filled in form, a cancelled one, or an order to destroy the room.
@@ -113,4 +111,3 @@ class Owning:
     def _check_owner(self, room: Room, jid: JID) -> None:
         if room.affiliation_of(jid) != "owner" and not self._context.is_admin(jid):
             raise StanzaError("forbidden", NOT_OWNER)
-

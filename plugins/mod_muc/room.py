@@ -67,7 +67,8 @@ class Room:
         self.history: deque[Said] = deque(maxlen=history_size)
         self.is_locked = False
         self.is_gone = False
-        self.idle_since = 0.0
+        self.used_at = 0.0
+        """When the last stanza came for the room, on the server's monotonic clock."""
         self.voice_requests: set[str] = set()
 
     @classmethod

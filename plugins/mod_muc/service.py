@@ -14,6 +14,7 @@ from mim_plugins.mod_muc.config import RoomConfig
 from mim_plugins.mod_muc.context import Context
 from mim_plugins.mod_muc.discovery import Discovery
 from mim_plugins.mod_muc.entering import BROKEN, Entrance
+from mim_plugins.mod_muc.idling import Idling
 from mim_plugins.mod_muc.moderation import Moderation
 from mim_plugins.mod_muc.owning import Owning
 from mim_plugins.mod_muc.room import Room
@@ -22,8 +23,6 @@ from mim_plugins.mod_muc.stanzas import Change, own_payload
 
 LOCKED = "This room is locked"
 NO_ROOM = "Conference room does not exist"
-MAX_IDLE_ROOMS = 1000
-"""Persistent rooms that nobody is in and that stay awake for their history; more, and the longest idle ones sleep."""
 NOT_ENTITLED = "The action is not allowed. Not allowed to enter the room."
 Answer = Element | None | Awaitable[Element | None]
 Work = Callable[[Room | None], None]
@@ -37,6 +36,7 @@ class Service:
         self.entrance = Entrance(context)
         self.speaker = Speaker(context, self.entrance)
         self.moderation = Moderation(context, self.entrance, self.speaker)
+        self.idling = Idling(context, self.entrance)
         self.owning = Owning(context, self.entrance, self.moderation)
         self.discovery = Discovery(context)
         self._router = context.api.router
@@ -52,7 +52,9 @@ class Service:
             return
         room = self.context.rooms.get(jid)
         if room is not None:
+            room.used_at = self.context.api.clock.monotonic()
             work(room)
+            self.idling.rest(room)
             return
         self._waking[jid] = deque([work])
         self._router.spawn(self._wake(jid))
@@ -65,7 +67,6 @@ class Service:
             stored, failed = None, True
         if stored is not None:
             room = Room.awoken(jid, stored, self.context.options.history_size)
-            room.idle_since = self.context.api.clock.monotonic()
             self.context.rooms[jid] = room
         line = self._waking[jid]
         while line:
@@ -79,27 +80,10 @@ class Service:
             except Exception:
                 self.context.api.log.exception("room failed", extra={"room": str(jid)})
         del self._waking[jid]
-        self.put_to_sleep()
-
-    def put_to_sleep(self) -> None:
-        """Let persistent rooms that nobody is in out of memory: at once those without history, the rest in number."""
-        idle = [room for room in self.context.rooms.values() if not room.occupants and room.config.persistent]
-        with_history = []
-        for room in idle:
-            if room.history:
-                with_history.append(room)
-            else:
-                del self.context.rooms[room.jid]
-        with_history.sort(key=lambda room: room.idle_since)
-        for room in with_history[: max(0, len(with_history) - MAX_IDLE_ROOMS)]:
-            del self.context.rooms[room.jid]
-
-    def unload_idle(self, seconds: float) -> None:
-        """Let rooms sleep that nobody has been in for so long."""
-        limit = self.context.api.clock.monotonic() - seconds
-        for room in list(self.context.rooms.values()):
-            if not room.occupants and room.config.persistent and room.idle_since <= limit:
-                del self.context.rooms[room.jid]
+        woken = self.context.rooms.get(jid)
+        if woken is not None:
+            woken.used_at = self.context.api.clock.monotonic()
+            self.idling.rest(woken)
 
     # --- stanzas ----------------------------------------------------------------------------------------------
 
@@ -165,7 +149,6 @@ class Service:
         if kind == "unavailable":
             if room is not None:
                 self.entrance.leave(room, client, own_payload(presence))
-                self.put_to_sleep_if_many()
             return
         if kind:
             return  # subscriptions and probes mean nothing to a room
@@ -198,15 +181,20 @@ class Service:
             self.entrance.check(room, client, nick, None)
             if not await self.entrance.password_is_right(room, client, presence):
                 raise StanzaError("not-authorized", "a password is needed")
-            self.entrance.check(room, client, nick, None)
-            self.entrance.enter(room, client, presence)
         except StanzaError as error:
             self._router.refuse(presence, error)
+            return
 
-    def put_to_sleep_if_many(self) -> None:
-        """Look at idle rooms only when there are more awake rooms than may idle."""
-        if len(self.context.rooms) > MAX_IDLE_ROOMS:
-            self.put_to_sleep()
+        def enter(now: Room | None) -> None:  # it may have slept or ended while the service thought
+            try:
+                if now is None:
+                    raise StanzaError("item-not-found", NO_ROOM)
+                self.entrance.check(now, client, nick, None)
+                self.entrance.enter(now, client, presence)
+            except StanzaError as error:
+                self._router.refuse(presence, error)
+
+        self.with_room(room.jid, enter)
 
     def _create(self, presence: Stanza) -> None:
         client = presence.from_jid
@@ -214,6 +202,7 @@ class Service:
         limit = self.context.options.max_user_conferences
         if self.context.conferences[client.bare] >= limit:
             raise StanzaError("service-unavailable", "you are in too many rooms", type="wait")
+        self.entrance.check_nick(jid.domain, client, presence.to_jid.resource)
         room = self.make_room(jid, client.bare)
         room.is_locked = presence.find(ns.MUC, "x") is not None
         self.entrance.enter(room, client, presence, created=True)

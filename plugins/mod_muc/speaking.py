@@ -60,9 +60,7 @@ class Speaker:
         subject = message.child_text(ns.CLIENT, "subject")
         is_subject = subject is not None and message.find(ns.CLIENT, "body") is None
         if is_subject:
-            if occupant.role != "moderator" and not (
-                room.config.allow_change_subj and occupant.role == "participant"
-            ):
+            if occupant.role != "moderator" and not (room.config.allow_change_subj and occupant.role == "participant"):
                 raise StanzaError("forbidden", "you may not change the subject")
         elif occupant.role == "visitor" and room.config.moderated:
             raise StanzaError("forbidden", "visitors are not allowed to send messages to all occupants")
@@ -86,9 +84,7 @@ class Speaker:
         archive = self._context.archive
         if archive is not None and archive.serves(room.jid.domain) and not is_subject:
             affiliation = room.affiliation_of(occupant.account)
-            stanza = archive.record(
-                stanza, room.jid, occupant.jid, affiliation=affiliation, role=occupant.role
-            )
+            stanza = archive.record(stanza, room.jid, occupant.jid, affiliation=affiliation, role=occupant.role)
         if is_subject or stanza.find(ns.CLIENT, "body") is not None:
             room.history.append(Said(stanza, self._context.api.clock.now(), is_subject))
         self._sender.to_all(room, stanza)
@@ -150,9 +146,7 @@ class Speaker:
     def send_invitation(self, room: Room, inviter: JID, invitee: JID, reason: str) -> None:
         """Send a mediated invitation (XEP-0045 §7.8.2)."""
         given = element(ns.MUC_USER, "reason", reason) if reason else None
-        password = (
-            element(ns.MUC_USER, "password", room.config.password) if room.config.password_protected else None
-        )
+        password = element(ns.MUC_USER, "password", room.config.password) if room.config.password_protected else None
         x = element(ns.MUC_USER, "x", element(ns.MUC_USER, "invite", given, from_=str(inviter)), password)
         direct = element(ns.CONFERENCE, "x", reason or None, jid=str(room.jid))
         text = f"{inviter} invites you to the room {room.jid}" + (f" ({reason})" if reason else "")

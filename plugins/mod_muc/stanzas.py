@@ -127,8 +127,7 @@ def own_payload(presence: Stanza, *, without_status: bool = False) -> list[Eleme
         for child in presence.children
         if isinstance(child, str)
         or not (
-            child.ns in (ns.MUC, ns.MUC_USER)
-            or (without_status and child.ns == ns.CLIENT and child.name == "status")
+            child.ns in (ns.MUC, ns.MUC_USER) or (without_status and child.ns == ns.CLIENT and child.name == "status")
         )
     ]
 
