@@ -44,8 +44,9 @@ class Pusher:
     ) -> Element | None:
         """Return the answer to a roster get; None when the client has this version already.
 
-        *extras* are items of other modules, which come first and count for the version. *asked* is the version the
-        client has, empty when it has none, None when it does not use versions.
+        *extras* are items of other modules, which come first, take the place of what the account has put there under
+        the same JID, and count for the version. *asked* is the version the client has, empty when it has none, None
+        when it does not use versions.
         """
         shown = _digest(extras)
         if session is not None:

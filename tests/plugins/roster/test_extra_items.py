@@ -63,14 +63,16 @@ async def test_they_come_first_sorted_and_count_as_contacts(serve, tmp_path):
     assert view(server).may_see_presence(ROMEO, JID.parse("den@rooms.localhost")) is False
 
 
-async def test_who_is_a_contact_anyway_is_shown_once(serve, tmp_path):
+async def test_they_take_the_place_of_what_the_user_has_put_there(serve, tmp_path):
     server, module = await with_rooms(serve, tmp_path, ROSTER)
     module.rooms = ("den",)
     romeo = await server.client("romeo")
     await roster_set(romeo, "<item jid='den@rooms.localhost' name='My den'/>")
 
     assert await roster(romeo) == {"den@rooms.localhost": "to"}
-    assert len(await view(server).list_contacts(ROMEO)) == 1
+    assert [contact.subscription for contact in await view(server).list_contacts(ROMEO)] == ["to"]
+    module.rooms = ()
+    assert await roster(romeo) == {"den@rooms.localhost": "none"}
 
 
 async def test_version_changes_with_them_although_nobody_is_told(serve, tmp_path):
