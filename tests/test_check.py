@@ -135,6 +135,13 @@ def test_the_way_from_one_file_to_another(file, tmp_path):
     assert run("check", "--diff", file, file).stdout == "no difference\n"
 
 
+def test_values_from_elsewhere_are_not_shown_on_the_way(file, tmp_path):
+    new = tmp_path / "new.toml"
+    new.write_text(GOOD.replace('sm_backend = "mnesia"', 'http_server_name = "x ${NAME}"'))
+    result = run("check", "--diff", file, new, env={"NAME": "geheim"})
+    assert result.stdout == 'for new connections: general.http_server_name: not set -> "x ${NAME}"\n'
+
+
 def test_the_way_to_a_bad_file_is_refused(file, tmp_path):
     bad = tmp_path / "bad.toml"
     bad.write_text("[general]")

@@ -55,7 +55,14 @@ class Difference:
 
 def differences(old: Config, new: Config) -> list[Difference]:
     """Return what differs between two files, in the order of the vocabulary; secrets are not shown."""
-    return list(_of_tables(old.top, new.top, ""))
+    return [
+        Difference(
+            difference.path,
+            old.origins.get(difference.path, difference.before),
+            new.origins.get(difference.path, difference.after),
+        )
+        for difference in _of_tables(old.top, new.top, "")
+    ]
 
 
 def needs_restart(old: Config, new: Config) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mim.config.errors import Problem, names_listed, nearest, quoted, shown, type_name, unknown
@@ -64,10 +64,18 @@ class Kind:
     def check(self, value: Any, path: str, report: Report, secret: bool) -> Any:
         """Return the value as the server uses it, or :data:`REFUSED`."""
         if isinstance(value, str) and getattr(value, "reads_as_toml", False):
-            value = self.read(value)
+            return self._check_read(value, path, report, secret)
         if not self.fits(value):
             return report.refuse(path, value, self, secret, wrong_type=True)
         return self.check_value(value, path, report, secret)
+
+    def _check_read(self, text: str, path: str, report: Report, secret: bool) -> Any:
+        """Check what a text from the environment stands for; problems show where it came from, not what it is."""
+        attempt = Report(report.modules)
+        checked = self.check(self.read(str(text)), path, attempt, secret)
+        for problem in attempt.problems:
+            report.add(replace(problem, found=shown(text)))
+        return checked
 
     def check_value(self, value: Any, path: str, report: Report, secret: bool) -> Any:
         """Check a value of the right type."""
@@ -320,7 +328,7 @@ class ModuleSections(Kind):
         for name, section in value.items():
             where = f"{path}.{quoted(name)}"
             if getattr(section, "reads_as_toml", False):
-                section = value[name] = self.read(section)
+                section = value[name] = self.read(str(section))
             if type(section) is not dict:
                 report.add(Problem(where, f"{shown(section)} ({type_name(section)})", "must be a table"))
             elif name in INNER_MODULES:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mim.config.access import AccessRules, ServedDomains, joined_access, joined_acl
 from mim.config.availability import unavailable
-from mim.config.document import read_document, with_environment, with_values_from_elsewhere
+from mim.config.document import Elsewhere, read_document, with_environment, with_values_from_elsewhere
 from mim.config.errors import MISSING, ConfigErrors, Problem, shown
 from mim.config.kinds import Report
 from mim.config.lines import place_of, places_of
@@ -89,6 +89,8 @@ class Config:
     """The file as it is written."""
     tiers: Tiers = field(default_factory=Tiers)
     notices: list[Notice] = field(default_factory=list)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Where values came from that did not stand in the file, by path; they are never shown themselves."""
 
 
 def load_file(path: Path, *, modules: Modules, environment: Mapping[str, str] | None = None) -> Config:
@@ -126,7 +128,12 @@ def load(
     if until == "serve":
         _raise(list(unavailable(written, modules)), text, document)
     tiers = tiers_of(written, top)
-    return _combined(top, modules, tiers, list(_notices(tiers, warnings)))
+    origins = {item.path: shown(item.raw) for item in written if _is_from_elsewhere(item.raw)}
+    return _combined(top, modules, tiers, list(_notices(tiers, warnings)), origins)
+
+
+def _is_from_elsewhere(raw: Any) -> bool:
+    return isinstance(raw, Elsewhere) or (isinstance(raw, list) and any(isinstance(item, Elsewhere) for item in raw))
 
 
 def _for_dynamic_domains(document: dict[str, Any], modules: Modules) -> Iterator[Problem]:
@@ -172,7 +179,9 @@ def _notices(tiers: Tiers, warnings: list[str]) -> Iterator[Notice]:
         yield Notice("info", tiers.notice())
 
 
-def _combined(top: Top, modules: Modules, tiers: Tiers, notices: list[Notice]) -> Config:
+def _combined(
+    top: Top, modules: Modules, tiers: Tiers, notices: list[Notice], origins: Mapping[str, str]
+) -> Config:
     """Return what holds for each host (contract/config, section 10)."""
     served = ServedDomains({name: name for name in top.general.hosts})
     shapers = {name: shaper.max_rate for name, shaper in top.shaper.items()}
@@ -192,6 +201,7 @@ def _combined(top: Top, modules: Modules, tiers: Tiers, notices: list[Notice]) -
         top=top,
         tiers=tiers,
         notices=notices,
+        origins=origins,
     )
 
 

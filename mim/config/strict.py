@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mim.config.access import compiled
@@ -11,7 +13,7 @@ from mim.config.errors import MISSING, Problem, names_listed, nearest, quoted, s
 from mim.config.modules import Modules, info_of
 from mim.config.old_names import INNER_MODULES
 from mim.config.options import IqDisc
-from mim.config.sections import Clause, Top
+from mim.config.sections import Auth, Clause, Top
 from mim.config.tables import Options, is_written, kinds_of
 from mim.config.walk import Written, built_in, refers_to
 
@@ -52,10 +54,10 @@ class StrictChecks:
         """X1, X2, X3, X6, X8: what a name stands for exists."""
         kind = item.kind
         if refers_to(getattr(kind, "item", kind)) == "tls version":
-            known_versions = built_in(getattr(kind, "item", kind))
+            versions = built_in(getattr(kind, "item", kind))
             for place, version in enumerate(item.value):
-                if version not in known_versions:
-                    self._undefined(f"{item.path}[{place}]", version, known_versions, "a version of TLS")
+                if version not in versions:
+                    self._undefined(f"{item.path}[{place}]", version, item.raw[place], versions, "a version of TLS")
             return
         known: Iterable[str]
         refers = refers_to(kind)
@@ -76,13 +78,13 @@ class StrictChecks:
             names.append("none")
         if item.value not in names:
             known = dict.fromkeys(name for name in names if isinstance(name, str))
-            self._undefined(item.path, item.value, known, what)
+            self._undefined(item.path, item.value, item.raw, known, what)
 
-    def _undefined(self, path: str, value: Any, names: Iterable[str], what: str) -> None:
+    def _undefined(self, path: str, value: Any, raw: Any, names: Iterable[str], what: str) -> None:
         known = list(names)
         listed = names_listed(known) if known else "none is defined"
         near = nearest(value, known) if isinstance(value, str) else ""
-        self.problems.append(Problem(path, shown(value), f"must be {what}: {listed}", near))
+        self.problems.append(Problem(path, shown(raw), f"must be {what}: {listed}", near))
 
     def _hosts(self) -> list[str]:
         return [*self.top.general.hosts, *self.top.general.host_types]
@@ -105,12 +107,13 @@ class StrictChecks:
 
     def _check_shaper_values(self, rules: dict[str, list[Clause]], asked: set[str], path: str) -> None:
         names = [*sorted(self.top.shaper), "none"]
+        written = {item.path: item.raw for item in self.written}
         for rule, clauses in rules.items():
             if rule in asked or rule.endswith("_shaper"):
                 for place, clause in enumerate(clauses):
                     if clause.value not in names:
                         where = f"{path}.{quoted(rule)}[{place}].value"
-                        self._undefined(where, clause.value, names, "a shaper of [shaper]")
+                        self._undefined(where, clause.value, written[where], names, "a shaper of [shaper]")
 
     # --- what is needed ---------------------------------------------------------------------------------------
 
@@ -196,6 +199,7 @@ class StrictChecks:
         self.warnings += self._about_methods()
         self.warnings += self._about_modules()
         self.warnings += self._about_hosts()
+        self.warnings += self._about_versions()
 
     def _about_pools(self) -> Iterator[str]:
         pool = self.top.outgoing_pools.http.get("auth")
@@ -215,6 +219,8 @@ class StrictChecks:
         for host, (path, auth) in auths.items():
             if not auth.working:
                 yield f"{path}: no method is on that works: nobody can log in to {host}; write [auth.internal]"
+        for path, auth in dict(auths.values()).items():
+            yield from _about_token_key(auth, path)
         enabled = {method for _, auth in auths.values() for method in auth.enabled}
         for place, c2s in enumerate(self.top.listen.c2s):
             for method in c2s.allowed_auth_methods or ():
@@ -243,6 +249,13 @@ class StrictChecks:
                 if name == "mod_push_service_mongoosepush" and not _pushes(sections):
                     yield f"{path}.{name}: works with mod_pubsub (plugin push) or mod_event_pusher.push, not written"
 
+    def _about_versions(self) -> Iterator[str]:
+        for item in self.written:
+            if refers_to(getattr(item.kind, "item", item.kind)) == "tls version":
+                old = [version for version in item.value if version in ("tlsv1", "tlsv1.1")]
+                if old:
+                    yield f"{item.path}: {', '.join(old)} is not offered: TLS below 1.2 is broken (RFC 8996)"
+
     def _about_hosts(self) -> Iterator[str]:
         seen: set[str] = set()
         for place, section in enumerate(self.top.host_config):
@@ -252,6 +265,14 @@ class StrictChecks:
         for place, certificate in enumerate(self.top.general.domain_certfile):
             if certificate.domain not in self._hosts():
                 yield f"general.domain_certfile[{place}]: {certificate.domain} is no host and no host type"
+
+
+def _about_token_key(auth: Auth, path: str) -> Iterator[str]:
+    secret = None if auth.jwt is None else auth.jwt.secret
+    if secret is not None and secret.file is not None and not Path(secret.file).is_file():
+        yield f"{path}.jwt.secret.file: there is no file {secret.file} here"
+    if secret is not None and secret.env is not None and secret.env not in os.environ:
+        yield f"{path}.jwt.secret.env: the environment variable {secret.env} is not set here"
 
 
 def _pushes(sections: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from mim.plugins import ModuleCatalogue
 
 HERE = Path(__file__).parent
 INVALID = HERE / "invalid"
+CATALOGUE = ModuleCatalogue()
 FILES_NAMED = (
     "priv/cert.pem", "priv/dc1.pem", "priv/dh.pem", "priv/server.pem", "priv/ca.pem", "priv/access_psk",
     "priv/provision_psk", "priv/ssl/fake_server.pem", "priv/ssl/fake_cert.pem", "priv/ssl/fake_key.pem",
@@ -58,13 +59,12 @@ def make_files_named(folder: Path) -> None:
 def missing_modules(text: str) -> set[str]:
     """Return the modules whose tables a text has and that have neither a plugin nor a declaration yet."""
     named = set(re.findall(r"^\s*(?:\[+(?:host_config\.)?modules\.)(mod_\w+)", text, re.MULTILINE))
-    catalogue = ModuleCatalogue()
-    return {name for name in named & VOCABULARY if info_of(catalogue, name) is None}
+    return {name for name in named & VOCABULARY if info_of(CATALOGUE, name) is None}
 
 
 def read(text: str, *, until: Stage = "strict", **environment: str) -> Config:
     """Load a text with all modules there are."""
-    return load(text, modules=ModuleCatalogue(), environment=environment, until=until)
+    return load(text, modules=CATALOGUE, environment=environment, until=until)
 
 
 def problems(text: str, *, until: Stage = "strict", **environment: str) -> list[Any]:

@@ -12,9 +12,9 @@ import tomli
 
 from mim.config import ConfigErrors, load
 from mim.config.modules import info_of
-from mim.plugins import ModuleCatalogue
 from tests.config.support import (
     BEING_WRITTEN,
+    CATALOGUE,
     INVALID,
     VOCABULARY,
     contract_folder,
@@ -54,7 +54,7 @@ def test_file_with_one_mistake_is_refused_at_its_path(path: Path, files_named: N
 
 
 def _is_missing(name: str) -> bool:
-    return name in VOCABULARY and info_of(ModuleCatalogue(), name) is None
+    return name in VOCABULARY and info_of(CATALOGUE, name) is None
 
 
 def test_modules_without_declaration_are_those_whose_plugins_are_being_written() -> None:
@@ -79,7 +79,7 @@ def test_valid_file_gives_what_is_expected(path: Path | None, name: str, files_n
     text = _without(text, missing)
     left_out = re.compile(rf".*modules\.({'|'.join(missing)})\b.*") if missing else re.compile(r"(?!)")
 
-    config = load(text, modules=ModuleCatalogue(), environment={}, until="load")
+    config = load(text, modules=CATALOGUE, environment={}, until="load")
     strict = {problem.path for problem in problems(text)}
 
     def wanted(paths: list[str]) -> list[str]:
@@ -96,9 +96,8 @@ def test_valid_file_gives_what_is_expected(path: Path | None, name: str, files_n
 def _without(text: str, missing: set[str]) -> str:
     """Return the text without the sections of modules that do not exist yet, and without their names in lists."""
     document = tomli.loads(text)
-    catalogue = ModuleCatalogue()
     for name in missing:
-        assert info_of(catalogue, name) is None
+        assert info_of(CATALOGUE, name) is None
     lines, keep = [], True
     for line in text.splitlines():
         header = re.match(r"\s*\[+([^\]]+)\]", line)
@@ -114,7 +113,7 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(ConfigErrors) as refused:
         load(
             '[general]\nhosts = [""]\nloglevel = 4\n[[listen.c2s]]\nport = "5222"\n[shaper.x]\nmaxrate = 1\n[what]\n',
-            modules=ModuleCatalogue(),
+            modules=CATALOGUE,
         )
     assert [problem.path for problem in refused.value.problems] == [
         "general.default_server_domain",

@@ -59,7 +59,7 @@ def test_the_type_of_the_option_decides_how_it_is_read() -> None:
     [
         (
             "MIM__LISTEN__HTTP__0__PORT", "http",
-            "listen.http[0].port = (environment variable MIM__LISTEN__HTTP__0__PORT) (string): "
+            "listen.http[0].port = (environment variable MIM__LISTEN__HTTP__0__PORT): "
             "must be a port, an integer from 0 to 65535",
         ),
         (
@@ -128,6 +128,9 @@ def test_values_from_elsewhere_are_never_printed(tmp_path: Path) -> None:
     text = MINIMAL + f'  loglevel = "${{LEVEL}}"\n  sm_backend = "@file:{secret}"\n'
     found = "\n".join(texts(text, LEVEL="geheim", MIM__GENERAL__LANGUAGE="", MIM__GENERAL__NO="geheim"))
     assert "geheim" not in found
+    assert "4711" not in "\n".join(texts(MINIMAL + "[listen]", MIM__LISTEN__C2S__0__PORT="471100"))
+    rule = MINIMAL + '[[listen.c2s]]\nport = 5222\naccess = "${RULE}"'
+    assert texts(rule, RULE="geheim") == ['listen.c2s[0].access = "${RULE}": must be a rule of [access]: all, none']
     assert 'general.loglevel = "${LEVEL}": must be' in found
     assert f'general.sm_backend = "@file:{secret}": must be' in found
     assert "general.language = (environment variable MIM__GENERAL__LANGUAGE): must be a non-empty string" in found

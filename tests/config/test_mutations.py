@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from mim.config import ConfigErrors, load
 from mim.config.errors import Problem
-from mim.plugins import ModuleCatalogue
-from tests.config.support import make_files_named
+from tests.config.support import CATALOGUE, make_files_named
 
 WHOLE = (Path(__file__).parent / "whole.toml").read_text()
-CATALOGUE = ModuleCatalogue()
 ODD: list[Any] = [
     "", "x", "infinity", "${NO}", "$${", "@file:/no", "@HOST@", "a.@HOST@", "[", "(", "\0", "é", "a" * 2000,
     0, -1, 1, 65536, 2**63, 1.5, float("inf"), float("nan"), True, False, [], {}, [{}], [[]], {"a": {}}, [1, "a"],

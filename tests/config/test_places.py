@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mim.config.lines import place_of, places_of
-from tests.config.support import MINIMAL, problems
+from tests.config.support import CATALOGUE, MINIMAL, problems
 
 TEXT = (
     '''\
@@ -76,8 +76,7 @@ def test_syntax_errors_have_line_and_column() -> None:
 
 def test_bytes_that_are_no_utf8_are_refused_with_their_line() -> None:
     from mim.config import ConfigErrors, load
-    from mim.plugins import ModuleCatalogue
 
     with pytest.raises(ConfigErrors) as refused:
-        load(b"[general]\nx = '\xff'\n", modules=ModuleCatalogue())
+        load(b"[general]\nx = '\xff'\n", modules=CATALOGUE)
     assert [str(problem) for problem in refused.value.problems] == ["(syntax) = line 2: must be UTF-8"]

@@ -28,8 +28,7 @@ from mim.config.kinds import (
 )
 from mim.config.tables import Options
 from mim.config.walk import Entry
-from mim.plugins import ModuleCatalogue
-from tests.config.support import VOCABULARY, contract_folder, missing_modules
+from tests.config.support import CATALOGUE, VOCABULARY, contract_folder, missing_modules
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,7 +142,7 @@ def test_the_declarations_are_those_of_the_contract() -> None:
         for option in options
         if not any(re.match(rf"modules\.{name}\b", option["path"]) for name in absent)
     }
-    declared = {entry.path: described(entry) for entry in manual.all_entries(ModuleCatalogue())}
+    declared = {entry.path: described(entry) for entry in manual.all_entries(CATALOGUE)}
 
     assert sorted(set(declared) - OURS - set(wanted)) == [], "declared, but not in the contract"
     assert sorted(set(wanted) - set(declared)) == [], "in the contract, but not declared"
@@ -155,7 +154,7 @@ def test_the_declarations_are_those_of_the_contract() -> None:
 def test_every_option_has_a_line_of_manual() -> None:
     silent = [
         entry.path
-        for entry in manual.all_entries(ModuleCatalogue())
+        for entry in manual.all_entries(CATALOGUE)
         if not entry.declared.help and not entry.path.endswith("<name>")
     ]
     assert silent == []
@@ -163,7 +162,7 @@ def test_every_option_has_a_line_of_manual() -> None:
 
 def test_the_page_of_options_is_current() -> None:
     page = (ROOT / "docs" / "options.md").read_text()
-    assert page == manual.markdown(ModuleCatalogue()), "make it anew: mim options --markdown > docs/options.md"
+    assert page == manual.markdown(CATALOGUE), "make it anew: mim options --markdown > docs/options.md"
 
 
 def test_options_are_listed_on_the_command_line() -> None:
@@ -175,4 +174,4 @@ def test_options_are_listed_on_the_command_line() -> None:
         "shaper.<name>           table        —         A",
         "shaper.<name>.max_rate  integer ≥ 1  required  A",
     ]
-    assert CliRunner().invoke(main, ["options", "--markdown"]).stdout == manual.markdown(ModuleCatalogue())
+    assert CliRunner().invoke(main, ["options", "--markdown"]).stdout == manual.markdown(CATALOGUE)
