@@ -172,6 +172,10 @@ class BoshClient(Client):
         elif not self._waiting and not self._is_over:
             self._later("")
 
+    def stop_asking(self) -> None:
+        """Let the request that waits be the last one that goes out by itself."""
+        self._is_over = True
+
     async def close(self) -> None:
         if self._last is not None:
             self._last.cancel()

@@ -241,9 +241,10 @@ class WebSocketConnection:
             await self._protocol._drain_helper()
         except ConnectionError:
             return False
-        finally:
-            self._transport.set_write_buffer_limits()
-        return not self._is_closing
+        if self._is_closing or self._transport.is_closing():
+            return False
+        self._transport.set_write_buffer_limits()
+        return True
 
     def close(self) -> None:
         """Write what is queued and close; a client that does not answer is cut off soon (RFC 6455 §7.1.1)."""
