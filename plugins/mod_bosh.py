@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from mim.capabilities import BoshPolicy
-from mim.config import ModuleOptions
+from mim.config import Options
 from mim.config.options import Infinity
 from mim.plugin import Module, Xep, option
 
 
-class BoshOptions(ModuleOptions):
+class BoshOptions(Options):
     """``[modules.mod_bosh]``."""
 
     backend: Literal["mnesia"] = option(
