@@ -54,6 +54,9 @@ def run(config_path: Path, data_dir: Path, ephemeral: bool, print_ports_json: bo
     SIGHUP reads the file again: modules, listeners, hosts, logins and rules follow it, and who is connected stays. A
     file with errors changes nothing; the log says why.
     """
+    from mim.quickstart import import_aiohttp
+
+    import_aiohttp()
     blueprint = _load(config_path)
     from mim.run import run_until_signal
 

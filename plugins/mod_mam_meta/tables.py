@@ -64,7 +64,6 @@ for _table in (user_messages, room_messages):
         _table.c.archive,
         _table.c.origin_id,
         sqlite_where=_has_origin_id,
-        postgresql_where=_has_origin_id,
     )
 
 preferences = Table(
