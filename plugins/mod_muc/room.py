@@ -19,7 +19,7 @@ _RANK = {"owner": 4, "admin": 3, "member": 2, "none": 1, "outcast": 0}
 class Occupant:
     """Somebody's presence in a room under a nickname: one client, or several of one user where that is allowed."""
 
-    __slots__ = ("last_message_at", "last_presence_at", "nick", "role", "sessions")
+    __slots__ = ("__weakref__", "last_message_at", "last_presence_at", "nick", "role", "sessions")
 
     def __init__(self, nick: str, role: str) -> None:
         self.nick = nick

@@ -17,6 +17,7 @@ from mim_plugins.mod_muc.entering import BROKEN, Entrance
 from mim_plugins.mod_muc.idling import Idling
 from mim_plugins.mod_muc.moderation import Moderation
 from mim_plugins.mod_muc.owning import Owning
+from mim_plugins.mod_muc.pacing import Pacing
 from mim_plugins.mod_muc.room import Room
 from mim_plugins.mod_muc.speaking import KICKED, OUTSIDER, Speaker, find_speaker
 from mim_plugins.mod_muc.stanzas import Change, own_payload
@@ -37,6 +38,7 @@ class Service:
         self.speaker = Speaker(context, self.entrance)
         self.moderation = Moderation(context, self.entrance, self.speaker)
         self.idling = Idling(context, self.entrance)
+        self.pacing = Pacing(context)
         self.owning = Owning(context, self.entrance, self.moderation)
         self.discovery = Discovery(context)
         self._router = context.api.router
@@ -106,6 +108,8 @@ class Service:
 
         def work(room: Room | None) -> None:
             try:
+                if self.pacing.is_on and room is not None and self._has_to_wait(room, stanza):
+                    return
                 self._to_room(room, stanza)
             except StanzaError as error:
                 self._router.refuse(stanza, error)
@@ -114,6 +118,20 @@ class Service:
                     turn.set_result(None)
 
         self.with_room(stanza.to_jid.bare, work)
+
+    def _has_to_wait(self, room: Room, stanza: Stanza) -> bool:
+        """Tell whether a shaper holds an occupant's stanza back; it comes to its room later then."""
+        occupant = room.find(stanza.from_jid)
+        if occupant is None or stanza.name == "iq" or stanza.type in ("unavailable", "error"):
+            return False
+
+        def work(now: Room | None) -> None:
+            try:
+                self._to_room(now, stanza)
+            except StanzaError as error:
+                self._router.refuse(stanza, error)
+
+        return self.pacing.holds(room, occupant, stanza, lambda: self.with_room(room.jid, work))
 
     def _to_room(self, room: Room | None, stanza: Stanza) -> None:
         if stanza.name == "presence":
