@@ -21,25 +21,38 @@ class Blueprint:
     catalogue: ModuleCatalogue
 
     @classmethod
-    def read(cls, path: Path, *, plugin_path: str = "", before: Blueprint | None = None) -> Blueprint:
+    def read(
+        cls,
+        path: Path,
+        *,
+        plugin_path: str = "",
+        before: Blueprint | None = None,
+        makes_certificates: bool = False,
+    ) -> Blueprint:
         """Read a TOML file. *plugin_path*: folders of single-file modules, separated as in ``PATH``.
 
         *before*: what was read earlier; modules that have not changed since are not imported again.
+        *makes_certificates*: see :func:`mim.config.load`.
 
         Raises:
             OSError: the file cannot be read.
             mim.config.ConfigErrors: it has problems; all are told at once.
         """
         folders = [path.parent / "plugins", *(Path(part) for part in plugin_path.split(os.pathsep) if part)]
-        return cls.parse(path.read_bytes(), folders, before=before)
+        return cls.parse(path.read_bytes(), folders, before=before, makes_certificates=makes_certificates)
 
     @classmethod
     def parse(
-        cls, text: str | bytes, folders: Iterable[Path] = (), *, before: Blueprint | None = None
+        cls,
+        text: str | bytes,
+        folders: Iterable[Path] = (),
+        *,
+        before: Blueprint | None = None,
+        makes_certificates: bool = False,
     ) -> Blueprint:
         """Return the blueprint of a TOML text; see :meth:`read`."""
         catalogue = ModuleCatalogue(folders, before=None if before is None else before.catalogue)
-        return cls(load(text, modules=catalogue), catalogue)
+        return cls(load(text, modules=catalogue, makes_certificates=makes_certificates), catalogue)
 
     def summary(self) -> list[str]:
         """Return what would listen where, which modules would run on which host, and the notices, for people."""

@@ -86,7 +86,7 @@ def check(file: Path | None, config_path: Path, diff: tuple[Path, Path] | None) 
             click.echo(line)
         return
     path = file or config_path
-    blueprint = _load(path)
+    blueprint = _load(path, strict=True)
     for line in blueprint.summary():
         click.echo(line)
     click.echo(f"{path}: good")
@@ -172,13 +172,17 @@ def health(config_path: Path) -> None:
     click.echo("ready")
 
 
-def _load(path: Path, *, before: Blueprint | None = None) -> Blueprint:
-    """Read the file; on errors print them all, one a line, and exit with status 1."""
+def _load(path: Path, *, before: Blueprint | None = None, strict: bool = False) -> Blueprint:
+    """Read the file; on errors print them all, one a line, and exit with status 1.
+
+    *strict*: a TLS listener without a certificate is an error, too; else a self-signed one serves for a first try.
+    """
     from mim.blueprint import Blueprint
     from mim.config import ConfigErrors
 
     try:
-        blueprint = Blueprint.read(path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""), before=before)
+        plugin_path = os.environ.get("MIM_PLUGIN_PATH", "")
+        blueprint = Blueprint.read(path, plugin_path=plugin_path, before=before, makes_certificates=not strict)
     except OSError as error:
         click.echo(f"{path}: {error.strerror or error}", err=True)
         sys.exit(1)

@@ -219,7 +219,8 @@ class Listeners:
         certificates = config.general.domain_certfile
         own = Path(tls.certfile) if tls.certfile is not None else None
         if own is None:
-            own = self._self_signed(config) if tls.self_signed else Path(certificates[0].certfile)
+            is_made = tls.self_signed or not certificates
+            own = self._self_signed(config) if is_made else Path(certificates[0].certfile)
         try:
             default = _context(tls, own, keyfile=tls.keyfile)
             by_domain = {

@@ -114,7 +114,10 @@ async def reload_file(application: Application, config_path: Path) -> list[str]:
     """
     try:
         blueprint = Blueprint.read(
-            config_path, plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""), before=application.blueprint
+            config_path,
+            plugin_path=os.environ.get("MIM_PLUGIN_PATH", ""),
+            before=application.blueprint,
+            makes_certificates=True,
         )
         waiting = await application.reload(blueprint)
     except ConfigErrors as errors:

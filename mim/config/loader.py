@@ -99,9 +99,17 @@ def load_file(path: Path, *, modules: Modules, environment: Mapping[str, str] | 
 
 
 def load(
-    text: str | bytes, *, modules: Modules, environment: Mapping[str, str] | None = None, until: Stage = "serve"
+    text: str | bytes,
+    *,
+    modules: Modules,
+    environment: Mapping[str, str] | None = None,
+    until: Stage = "serve",
+    makes_certificates: bool = False,
 ) -> Config:
     """Return the checked configuration.
+
+    *makes_certificates*: whoever asks makes a self-signed certificate for a c2s listener that names none; it is a
+    warning then, and no problem (X7).
 
     *environment* (default: that of the process) gives ``MIM__…`` overrides and the values of ``${…}``.
 
@@ -121,7 +129,7 @@ def load(
     written = list(written_options(top, document))
     warnings: list[str] = []
     if until != "load":
-        strict = StrictChecks(top, document, written, modules)
+        strict = StrictChecks(top, document, written, modules, makes_certificates)
         strict.run()
         _raise(strict.problems, text, document)
         warnings = strict.warnings

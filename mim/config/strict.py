@@ -26,6 +26,7 @@ class StrictChecks:
     document: dict[str, Any]
     written: list[Written]
     modules: Modules
+    makes_certificates: bool = False
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -169,8 +170,12 @@ class StrictChecks:
         for place, c2s in enumerate(self.top.listen.c2s):
             tls, others = c2s.tls, self.top.general.domain_certfile
             if tls is not None and tls.certfile is None and not tls.self_signed and not others:
+                path = f"listen.c2s[{place}].tls.certfile"
+                if self.makes_certificates:
+                    self.warnings.append(f"{path}: not written; a self-signed certificate in the data directory serves")
+                    continue
                 text = "must be written with tls (or general.domain_certfile, or tls.self_signed = true)"
-                self.problems.append(Problem(f"listen.c2s[{place}].tls.certfile", MISSING, text))
+                self.problems.append(Problem(path, MISSING, text))
         for place, http in enumerate(self.top.listen.http):
             if http.tls is not None and http.tls.certfile is None:
                 text = "must be written with tls"
