@@ -96,7 +96,7 @@ async def test_a_room_that_was_put_on_the_roster_by_hand_stands_there_once(serve
 
     items = list((await roster(ann)).elements(ns.ROSTER, "item"))
 
-    assert [(item.get("jid"), item.get("subscription")) for item in items] == [(ROOM, "none")]
+    assert [(item.get("jid"), item.get("subscription")) for item in items] == [(ROOM, "to")]
 
 
 @pytest.mark.parametrize("section", [VERSIONED, STORED])
