@@ -241,8 +241,11 @@ class UserMessages(Messages):
 
     async def last(
         self, archive: str, *, peer: str, peer_resource: str, high: int, limit: int
-    ) -> list[tuple[StoredMessage, str]]:
-        """Return the last messages up to an id and their bodies, oldest first; empty *peer* or resource = any."""
+    ) -> list[tuple[int, str, str, str | None]]:
+        """Return id, attributes, children and body of the last messages up to an id, oldest first.
+
+        Empty *peer* or resource = any.
+        """
         parameters: dict[str, Any] = {"archive_": archive, "high_": high, "limit_": limit}
         which = self._last
         if peer:
@@ -251,9 +254,9 @@ class UserMessages(Messages):
         if peer_resource:
             which = self._last_with_resource
             parameters["peer_resource_"] = peer_resource
-        rows = await self._database.fetch_all(which, **parameters)
+        rows: list[Any] = await self._database.fetch_all(which, **parameters)
         rows.reverse()
-        return [(StoredMessage(id, attributes, children), body or "") for id, attributes, children, body in rows]
+        return rows
 
 
 _room = room_messages.c

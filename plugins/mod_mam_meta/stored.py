@@ -33,16 +33,16 @@ def escaped_attribute(attributes: str, name: str) -> str:
 
     Values hold no quotation mark of their own, so a blank, the name and the mark can only be the attribute itself.
     """
-    start = attributes.find(f" {name}='")
-    if start < 0:
-        return ""
-    start += len(name) + 3
-    return attributes[start : attributes.index("'", start)]
+    _, found, rest = attributes.partition(f" {name}='")
+    return rest[: rest.index("'")] if found else ""
 
 
 def attribute(attributes: str, name: str) -> str:
     """Return an attribute's value; empty when it is absent."""
-    text = escaped_attribute(attributes, name)
+    _, found, rest = attributes.partition(f" {name}='")  # as above; a page asks for hundreds
+    if not found:
+        return ""
+    text = rest[: rest.index("'")]
     if "&" in text:
         for entity, character in _ENTITIES:
             text = text.replace(entity, character)

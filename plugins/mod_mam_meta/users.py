@@ -217,12 +217,12 @@ class UserArchives(Archive):
         )
         return [
             ArchivedMessage(
-                message.id,
-                microseconds_of(message.id),
-                attribute(message.attributes, "from"),
-                attribute(message.attributes, "id"),
-                body,
-                message_text(message.attributes, message.children),
+                id,
+                microseconds_of(id),
+                attribute(attributes, "from"),
+                attribute(attributes, "id"),
+                body or "",
+                message_text(attributes, children),
             )
-            for message, body in found
+            for id, attributes, children, body in found
         ]
