@@ -22,7 +22,9 @@ LEVELS: list[set[str]] = [
     },
     {"mim.stream"},
     {"mim.net", "mim.admin"},
-    {"mim.application", "mim.listeners", "mim.mounts", "mim.blueprint", "mim.run", "mim.healthcheck"},
+    {
+        "mim.application", "mim.listeners", "mim.mounts", "mim.blueprint", "mim.run", "mim.healthcheck", "mim.quickstart",
+    },
     {"mim.cli", "mim.__main__"},
 ]  # fmt: skip
 
