@@ -19,13 +19,15 @@ _RANK = {"owner": 4, "admin": 3, "member": 2, "none": 1, "outcast": 0}
 class Occupant:
     """Somebody's presence in a room under a nickname: one client, or several of one user where that is allowed."""
 
-    __slots__ = ("__weakref__", "last_message_at", "last_presence_at", "nick", "role", "sessions")
+    __slots__ = ("__weakref__", "last_message_at", "last_presence_at", "nick", "role", "sessions", "shown")
 
     def __init__(self, nick: str, role: str) -> None:
         self.nick = nick
         self.role = role
         self.sessions: dict[JID, list[Element | str]] = {}
         """What each client's latest presence says, by its full JID; a bare JID is a user the admin API put inside."""
+        self.shown: dict[bool, tuple[object, list[Element | str], Stanza]] = {}
+        """How newcomers see him, with and without his JID, and what that was made of: serialised once for all."""
         self.last_message_at = float("-inf")
         self.last_presence_at = float("-inf")
 

@@ -81,8 +81,19 @@ class Sender:
         """Tell a newcomer's client of everybody else who is inside."""
         with_jid = room.sees_jids(newcomer)
         others = [other for other in room.occupants.values() if other is not newcomer]
-        made = [self.presence(room, other, ARRIVAL, other.payload, with_jid=with_jid) for other in others]
-        self._router.send_all(made, client)
+        self._router.send_all([self._as_he_is(room, other, with_jid) for other in others], client)
+
+    def _as_he_is(self, room: Room, occupant: Occupant, with_jid: bool) -> Stanza:
+        """Return the presence of somebody inside for newcomers, made anew only when something in it has changed."""
+        payload = occupant.payload
+        affiliation = room.affiliation_of(occupant.account)
+        made_of = (occupant.nick, occupant.role, affiliation, occupant.jid)
+        known = occupant.shown.get(with_jid)
+        if known is not None and known[0] == made_of and known[1] is payload:
+            return known[2]
+        stanza = self.presence(room, occupant, ARRIVAL, payload, with_jid=with_jid)
+        occupant.shown[with_jid] = (made_of, payload, stanza)
+        return stanza
 
     @staticmethod
     def presence(

@@ -8,6 +8,7 @@ from mim.clock import parse_stamp
 from mim.xmpp import ns
 from tests.plugins.muc.rooms import (
     ROOM,
+    admin,
     answered,
     codes,
     configured,
@@ -155,8 +156,6 @@ async def test_no_nick(server, owner):
 
 
 async def test_banned(server, owner):
-    from tests.plugins.muc.rooms import admin
-
     guest = await server.online("guest")
     await admin(owner, "<item affiliation='outcast' jid='guest@localhost'/>")
     assert await refused(guest) == "E auth/forbidden"
@@ -275,3 +274,25 @@ async def test_temporary_room_ends_with_its_last_occupant(server, owner, guest):
     assert shown(await guest.expect("message", type="error")) == "E cancel/item-not-found"
     third = await server.online("third")
     assert codes((await joined(third, "t"))[0]) == ["110", "201"]
+
+
+async def test_newcomers_see_everybody_as_he_is_now(server, owner, guest):
+    third = await server.online("third")
+    for change, expected in (
+        ("", "P joe none/participant"),
+        ("<show>away</show>", "P joe none/participant"),
+        ("visitor", "P joe none/visitor"),
+    ):
+        if change == "visitor":
+            await admin(owner, "<item role='visitor' nick='joe'/>")
+        elif change:
+            guest.send(f"<presence to='{ROOM}/joe'>{change}</presence>")
+        await guest.collect()
+        got = await joined(third, "t")
+        assert shown(got[1]) == expected
+        assert (got[1].child_text(ns.CLIENT, "show") == "away") == ("away" in change)
+        if change == "<show>away</show>":
+            guest.send(f"<presence to='{ROOM}/joe'/>")
+            await guest.collect()
+        third.send(f"<presence type='unavailable' to='{ROOM}/t'/>")
+        await third.collect()
