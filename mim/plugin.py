@@ -41,6 +41,7 @@ from mim.host import Host, IqHandler, NonzaHandler
 from mim.router import NO_REPLY, SUBSCRIPTION_TYPES, ServiceHandler, own_account
 from mim.session.connection import ConnectionLayer, Stream, Undelivered
 from mim.session.session import Session
+from mim.shaper import TokenBucket
 from mim.storage.api import Database, Schema
 from mim.xmpp.conditions import StanzaError, StreamError
 from mim.xmpp.element import Element, element
@@ -82,6 +83,7 @@ __all__ = [
     "Stream",
     "StreamError",
     "Timer",
+    "TokenBucket",
     "Undelivered",
     "Xep",
     "command",

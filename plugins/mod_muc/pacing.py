@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-from mim.plugin import Stanza, StanzaError
-from mim.shaper import TokenBucket
+from mim.plugin import Stanza, StanzaError, TokenBucket
 from mim.xmpp.element import serialize
 from mim_plugins.mod_muc.context import Context
 from mim_plugins.mod_muc.room import Occupant, Room

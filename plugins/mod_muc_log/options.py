@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mim.config import AccessRuleName, ExistingDirectory, ModuleOptions, NonEmpty, Options, option
+from mim.config import AccessRuleName, ExistingDirectory, NonEmpty, Options, option
 
 
 class TopLink(Options):
@@ -14,7 +14,7 @@ class TopLink(Options):
     text: NonEmpty = option(help="Text.")
 
 
-class MucLogOptions(ModuleOptions):
+class MucLogOptions(Options):
     """``[modules.mod_muc_log]``."""
 
     outdir: ExistingDirectory = option("www/muc", help="Directory of the logs; it is made if it is not written here.")
