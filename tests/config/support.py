@@ -21,12 +21,12 @@ FILES_NAMED = (
     "priv/provision_psk", "priv/ssl/fake_server.pem", "priv/ssl/fake_cert.pem", "priv/ssl/fake_key.pem",
     "priv/ssl/fake_dh_server.pem", "priv/ssl/cacert.pem",
 )  # fmt: skip
-BEING_WRITTEN = frozenset({"mod_muc_log"})
+BEING_WRITTEN: frozenset[str] = frozenset()
 """Modules whose plugins are under way: a file that configures one is checked without it until it is there."""
 VOCABULARY = BEING_WRITTEN | PLANNED | {
     "mod_adhoc", "mod_blocking", "mod_bosh", "mod_carboncopy", "mod_commands", "mod_csi", "mod_disco",
     "mod_domain_isolation",
-    "mod_extdisco", "mod_last", "mod_mam_meta", "mod_muc", "mod_muc_commands", "mod_muc_light",
+    "mod_extdisco", "mod_last", "mod_mam_meta", "mod_muc", "mod_muc_commands", "mod_muc_log", "mod_muc_light",
     "mod_muc_light_commands", "mod_offline", "mod_offline_stub", "mod_ping", "mod_privacy",
     "mod_private", "mod_register", "mod_roster", "mod_sic", "mod_stream_management", "mod_time", "mod_vcard",
     "mod_version",
