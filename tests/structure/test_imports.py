@@ -23,7 +23,8 @@ LEVELS: list[set[str]] = [
     {"mim.stream"},
     {"mim.net", "mim.admin"},
     {
-        "mim.application", "mim.listeners", "mim.mounts", "mim.blueprint", "mim.run", "mim.healthcheck", "mim.quickstart",
+        "mim.application", "mim.listeners", "mim.mounts", "mim.blueprint", "mim.run", "mim.healthcheck",
+        "mim.quickstart",
     },
     {"mim.cli", "mim.__main__"},
 ]  # fmt: skip
