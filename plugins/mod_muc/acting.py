@@ -38,11 +38,16 @@ class ActingRooms:
             try:
                 result = work(room)
             except Exception as error:
-                done.set_exception(error)
+                failed(error)
             else:
-                done.set_result(result)
+                if not done.done():
+                    done.set_result(result)
 
-        self._service.with_room(jid, run)
+        def failed(error: Exception) -> None:
+            if not done.done():  # else who asked has gone away
+                done.set_exception(error)
+
+        self._service.with_room(jid, run, failed)
         return await done
 
     async def create_room(self, room: JID, *, owner: JID, nick: str) -> None:

@@ -27,6 +27,7 @@ NO_ROOM = "Conference room does not exist"
 NOT_ENTITLED = "The action is not allowed. Not allowed to enter the room."
 Answer = Element | None | Awaitable[Element | None]
 Work = Callable[[Room | None], None]
+Failed = Callable[[Exception], None]
 
 
 class Service:
@@ -42,15 +43,18 @@ class Service:
         self.owning = Owning(context, self.entrance, self.moderation)
         self.discovery = Discovery(context)
         self._router = context.api.router
-        self._waking: dict[JID, deque[Work]] = {}
+        self._waking: dict[JID, deque[tuple[Work, Failed]]] = {}
 
     # --- rooms ------------------------------------------------------------------------------------------------
 
-    def with_room(self, jid: JID, work: Work) -> None:
-        """Do *work* with a room that is awake, or None when there is none; while it wakes, work waits in order."""
+    def with_room(self, jid: JID, work: Work, failed: Failed) -> None:
+        """Do *work* with a room that is awake, or None when there is none; while it wakes, work waits in order.
+
+        *failed* is called instead when the store cannot say, and after *work* that had to wait and broke.
+        """
         waiting = self._waking.get(jid)
         if waiting is not None:
-            waiting.append(work)
+            waiting.append((work, failed))
             return
         room = self.context.rooms.get(jid)
         if room is not None:
@@ -58,29 +62,31 @@ class Service:
             work(room)
             self.idling.rest(room)
             return
-        self._waking[jid] = deque([work])
+        self._waking[jid] = deque([(work, failed)])
         self._router.spawn(self._wake(jid))
 
     async def _wake(self, jid: JID) -> None:
-        failed = False
+        unreadable: Exception | None = None
         try:
             stored = await self.context.store.find_room(jid)
-        except MimError:
-            stored, failed = None, True
-        if stored is not None:
-            room = Room.awoken(jid, stored, self.context.options.history_size)
-            self.context.rooms[jid] = room
+            if stored is not None:
+                self.context.rooms[jid] = Room.awoken(jid, stored, self.context.options.history_size)
+        except MimError as error:  # a store that fails is in the log
+            unreadable = error
+        except Exception as error:
+            self.context.api.log.exception("room cannot be read", extra={"room": str(jid)})
+            unreadable = error
         line = self._waking[jid]
         while line:
-            work = line.popleft()
+            work, failed = line.popleft()
+            if unreadable is not None:
+                failed(unreadable)
+                continue
             try:
-                if failed:
-                    raise StanzaError("internal-server-error")
                 work(self.context.rooms.get(jid))
-            except StanzaError:
-                continue  # work refuses by itself; a store that fails is in the log
-            except Exception:
+            except Exception as error:
                 self.context.api.log.exception("room failed", extra={"room": str(jid)})
+                failed(error)
         del self._waking[jid]
         woken = self.context.rooms.get(jid)
         if woken is not None:
@@ -107,17 +113,11 @@ class Service:
             stanza.trail.promises.append(turn)
 
         def work(room: Room | None) -> None:
-            try:
-                if self.pacing.is_on and room is not None and self._has_to_wait(room, stanza):
-                    return
-                self._to_room(room, stanza)
-            except StanzaError as error:
-                self._router.refuse(stanza, error)
-            finally:
-                if turn is not None:
-                    turn.set_result(None)
+            if self.pacing.is_on and room is not None and self._has_to_wait(room, stanza):
+                return
+            self._to_room(room, stanza)
 
-        self.with_room(stanza.to_jid.bare, work)
+        self._in_turn(stanza, work, turn)
 
     def _has_to_wait(self, room: Room, stanza: Stanza) -> bool:
         """Tell whether a shaper holds an occupant's stanza back; it comes to its room later then."""
@@ -125,13 +125,34 @@ class Service:
         if occupant is None or stanza.name == "iq" or stanza.type in ("unavailable", "error"):
             return False
 
-        def work(now: Room | None) -> None:
+        def release() -> None:
+            self._in_turn(stanza, lambda now: self._to_room(now, stanza))
+
+        return self.pacing.holds(room, occupant, stanza, release)
+
+    def _in_turn(self, stanza: Stanza, work: Work, turn: asyncio.Future[None] | None = None) -> None:
+        """Do *work* with the room a stanza is for; who sent it hears when it is refused. *turn* is done then."""
+
+        def end() -> None:
+            if turn is not None and not turn.done():
+                turn.set_result(None)
+
+        def do(room: Room | None) -> None:
             try:
-                self._to_room(now, stanza)
+                work(room)
             except StanzaError as error:
                 self._router.refuse(stanza, error)
+            end()
 
-        return self.pacing.holds(room, occupant, stanza, lambda: self.with_room(room.jid, work))
+        def failed(_: Exception) -> None:
+            self._router.refuse(stanza, StanzaError("internal-server-error"))
+            end()
+
+        try:
+            self.with_room(stanza.to_jid.bare, do, failed)
+        except BaseException:
+            end()
+            raise
 
     def _to_room(self, room: Room | None, stanza: Stanza) -> None:
         if stanza.name == "presence":
@@ -204,15 +225,12 @@ class Service:
             return
 
         def enter(now: Room | None) -> None:  # it may have slept or ended while the service thought
-            try:
-                if now is None:
-                    raise StanzaError("item-not-found", NO_ROOM)
-                self.entrance.check(now, client, nick, None)
-                self.entrance.enter(now, client, presence)
-            except StanzaError as error:
-                self._router.refuse(presence, error)
+            if now is None:
+                raise StanzaError("item-not-found", NO_ROOM)
+            self.entrance.check(now, client, nick, None)
+            self.entrance.enter(now, client, presence)
 
-        self.with_room(room.jid, enter)
+        self._in_turn(presence, enter)
 
     def _create(self, presence: Stanza) -> None:
         client = presence.from_jid
