@@ -53,14 +53,9 @@ class ActingRooms:
     async def create_room(self, room: JID, *, owner: JID, nick: str) -> None:
         """Make a room that is open at once, with the owner inside."""
 
-        def work(found: Room | None) -> Stanza | None:
+        def work(found: Room | None) -> Stanza:
             if found is not None:
-                if found.affiliation_of(owner) != "owner":
-                    raise Denied("Room already exists")
-                inside = next(iter(found.of_account(owner)), None)
-                if inside is not None:
-                    self._context.sender.announce(found, inside, Change(), others=False)
-                return None
+                return self._open_again(found, owner, nick)
             try:
                 made = self._service.make_room(room, owner)
             except StanzaError:
@@ -71,7 +66,23 @@ class ActingRooms:
             self._context.tell("room_created", made, owner)
             return trail
 
-        await _settle(await self._with(room, work))
+        stanza = await self._with(room, work)
+        await stanza.trail.kept()
+
+    def _open_again(self, room: Room, owner: JID, nick: str) -> Stanza:
+        """See that a user's own room is open and that he is inside, as after its creation."""
+        if room.affiliation_of(owner) != "owner":
+            raise Denied("Room already exists")
+        trail = Stanza("message", {})
+        if room.is_locked:
+            room.is_locked = False
+            self._context.save(room, trail)
+        inside = next(iter(room.of_account(owner)), None)
+        if inside is not None:
+            self._context.sender.announce(room, inside, Change(), others=False)
+        elif nick not in room.occupants:
+            self._service.entrance.put_inside(room, owner, nick, created=False)
+        return trail
 
     async def invite(self, room: JID, *, sender: JID, recipient: JID, reason: str) -> None:
         """Send a direct invitation (XEP-0249)."""
@@ -85,7 +96,7 @@ class ActingRooms:
 
         stanza = await self._with(room, work)
         self._context.api.router.route(stanza)
-        await _settle(stanza)
+        await stanza.trail.kept()
 
     def _check_may_read(self, room: Room, sender: JID) -> None:
         affiliation = room.affiliation_of(sender)
@@ -114,7 +125,8 @@ class ActingRooms:
                 raise Denied(error.text or error.condition) from None
             return said
 
-        await _settle(await self._with(room, work))
+        stanza = await self._with(room, work)
+        await stanza.trail.kept()
 
     @staticmethod
     def _speaker(room: Room, sender: JID) -> Occupant | None:
@@ -140,17 +152,3 @@ class ActingRooms:
 
         await self._with(room, work)
 
-
-async def _settle(stanza: Stanza | None) -> None:
-    """Return when what a stanza promised is on disk.
-
-    Raises:
-        MimError: it could not be stored.
-    """
-    if stanza is None:
-        return
-    seen = 0
-    while seen < len(stanza.trail.promises):
-        promise = stanza.trail.promises[seen]
-        seen += 1
-        await promise

@@ -27,7 +27,7 @@ class Context:
         self.idle: dict[JID, Room] = {}
         """Persistent rooms that nobody is in and that are awake for their history, longest idle first."""
         self.conferences: Counter[JID] = Counter()
-        """In how many rooms each user is."""
+        """In how many rooms each user is with a client of his."""
         self.nicks: dict[tuple[str, JID], str] = {}
         """Registered nicknames by service and bare JID."""
 
@@ -44,11 +44,13 @@ class Context:
         log = self.api.find(RoomLog)
         return Permitted(self.allows(self.options.access_persistent, jid), log is not None and log.may_switch(jid))
 
-    def count_out(self, account: JID) -> None:
-        """Note that a user is in one room less."""
-        self.conferences[account] -= 1
-        if self.conferences[account] <= 0:
-            del self.conferences[account]
+    def count_out(self, client: JID) -> None:
+        """Note that the user of a client that has left is in one room less."""
+        if client.is_bare:
+            return  # the admin API held that place
+        self.conferences[client.bare] -= 1
+        if self.conferences[client.bare] <= 0:
+            del self.conferences[client.bare]
 
     def nick_owner(self, service: str, nick: str) -> JID | None:
         """Return who has registered a nickname with a service."""

@@ -105,16 +105,19 @@ class Entrance:
         payload = own_payload(presence)
         occupant = room.occupants.get(nick)
         is_new = occupant is None
+        held = None
         if occupant is None:
             occupant = Occupant(nick, self._first_role(room, client))
-            self._context.conferences[client.bare] += 1
         elif occupant.jid.is_bare:
-            room.remove_session(occupant.jid)  # the admin API held the place for him
-            room.occupants[nick] = occupant
+            held = occupant.jid  # the admin API held the place for him
+        if is_new or held is not None:
+            self._context.conferences[client.bare] += 1
         if occupant.role == "visitor" and not room.config.allow_visitor_status:
             payload = own_payload(presence, without_status=True)
         self._context.idle.pop(room.jid, None)
         room.add_session(occupant, client, payload)
+        if held is not None:
+            room.remove_session(held)
         self._sender.present(room, occupant, client)
         codes = tuple(
             code
@@ -125,7 +128,7 @@ class Entrance:
             )
             if applies
         )
-        self._sender.announce(room, occupant, Change(own_codes=codes), own=[client], others=is_new)
+        self._sender.announce(room, occupant, Change(own_codes=codes), own=[client], others=is_new or held is not None)
         had_subject = self._send_history(room, client, read_history_request(presence))
         if not had_subject:
             self._context.api.router.route(subject_message(room).replace(to=client))
@@ -133,13 +136,17 @@ class Entrance:
             self._context.tell("occupant_joined", room, nick, client)
 
     def put_inside(self, room: Room, account: JID, nick: str, *, created: bool) -> None:
-        """Let a user in by his bare JID, as the admin API does; his clients are told."""
+        """Let a user in by his bare JID, as the admin API does; his clients are told what a newcomer is told.
+
+        His place does not count among the rooms he may be in: it was not he who took it.
+        """
         occupant = Occupant(nick, self._first_role(room, account))
-        self._context.conferences[account] += 1
         self._context.idle.pop(room.jid, None)
         room.add_session(occupant, account, [])
+        self._sender.present(room, occupant, account)
         self._sender.announce(room, occupant, Change(own_codes=(CREATED,) if created else ()))
-        self._context.api.router.route(subject_message(room).replace(to=account))
+        if not self._send_history(room, account, HistoryRequest()):
+            self._context.api.router.route(subject_message(room).replace(to=account))
         self._context.tell("occupant_joined", room, nick, account)
 
     def _first_role(self, room: Room, client: JID) -> str:
@@ -233,7 +240,7 @@ class Entrance:
         self._gone(room, occupant, client, code, reason)
 
     def _gone(self, room: Room, occupant: Occupant, client: JID, code: int, reason: str) -> None:
-        self._context.count_out(client.bare)
+        self._context.count_out(client)
         room.voice_requests.discard(occupant.nick)
         self._context.tell("occupant_left", room, occupant.nick, client, code, reason)
         is_kept = room.config.persistent and not room.is_locked

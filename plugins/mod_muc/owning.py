@@ -102,7 +102,7 @@ class Owning:
         for occupant in list(room.occupants.values()):
             self._sender.announce(room, occupant, change, payload=[], others=False)
         for occupant in list(room.occupants.values()):
-            self._context.count_out(occupant.account)
+            self._context.count_out(occupant.jid)
             for client in list(occupant.sessions):
                 room.remove_session(client)
         self._context.forget(room, iq)

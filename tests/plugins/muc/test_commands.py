@@ -103,6 +103,55 @@ async def test_again_by_the_owner_tells_only_where_he_is(server, o):
     assert await seen(o) == ["P boss owner/moderator jid=o@localhost 110"]
 
 
+async def test_again_opens_what_the_owners_client_has_not_opened_yet(server):
+    o = await server.online("o", "o1")
+    await joined(o, "boss", R)
+    assert (await create(server)).status == 201
+    assert await seen(o) == ["P boss owner/moderator jid=o@localhost/o1 110"]
+    m = await server.online("m")
+    assert shown((await joined(m, "joe", R))[0]) == "P boss owner/moderator"
+
+
+async def test_again_puts_an_owner_inside_who_is_not(server, m):
+    o = await server.online("o", "o1")
+    await joined(o, "boss", R)
+    await configured(o, R, persistentroom="1")
+    o.send(f"<presence type='unavailable' to='{R}/boss'/>")
+    await o.collect()
+    await m.collect()
+    assert (await create(server)).status == 201
+    assert await seen(o) == ["P joe none/participant jid=m@localhost/m1", "P boss owner/moderator jid=o@localhost 110", "S"]
+    assert await seen(m) == ["P boss owner/moderator"]
+    assert await speak(server, "o@localhost") == (204, "")
+
+
+async def test_again_under_a_nick_that_somebody_else_has_changes_nothing(server, m):
+    o = await server.online("o", "o1")
+    await joined(o, "boss", R)
+    await configured(o, R, persistentroom="1")
+    o.send(f"<presence type='unavailable' to='{R}/boss'/>")
+    await o.collect()
+    await m.collect()
+    assert (await create(server, nick="joe")).status == 201
+    assert await seen(o) == []
+    assert await seen(m) == []
+
+
+async def test_rooms_of_rest_are_none_of_those_a_user_may_be_in(serve):
+    server = await serve(with_options("max_user_conferences = 2") + COMMANDS)
+    o = await server.online("o", "o1")
+    for number in range(4):
+        assert (await create(server, name=f"r{number}")).status == 201
+    await o.collect()
+    for room in ("r0", "own"):
+        assert "E" not in [shown(stanza)[0] for stanza in await joined(o, "boss", f"{room}@{SERVICE}")]
+    join(o, "boss", f"third@{SERVICE}")
+    assert await seen(o) == ["E wait/service-unavailable"]
+    o.send(f"<presence type='unavailable' to='r0@{SERVICE}/boss'/>")
+    await o.collect()
+    assert shown((await joined(o, "boss", f"third@{SERVICE}"))[-1]) == "S"
+
+
 async def test_room_of_somebody_else(server, o):
     p = await server.online("p")
     answer = await create(server, "p@localhost", nick="p")
@@ -148,7 +197,7 @@ async def test_owner_stays_when_he_logs_off_and_his_client_takes_the_place(serve
         "P joe none/participant jid=m@localhost/m1",
         "P boss owner/moderator jid=o@localhost/o2 110",
     ]
-    await m.collect()
+    assert await seen(m) == ["P boss owner/moderator"]
     say(again, "one of me", R)
     assert await seen(again) == ["M boss one of me"]
     again.send(f"<presence type='unavailable' to='{R}/boss'/>")
