@@ -55,10 +55,15 @@ async def find_page(
     if window.cursor != NO_CURSOR and not bounds.is_cursor_known:
         raise StanzaError("item-not-found")
     if found is None:
-        return ArchivePage((), 0, bounds.count, is_complete=bool(limit) or not bounds.count)
+        return _empty_page(bounds.count, limit)
     assert bounds.first is not None
     reached = found.first == bounds.first if window.is_backward else found.last == bounds.last
     return ArchivePage(found.messages, found.first - bounds.first, bounds.count, is_complete=reached)
+
+
+def _empty_page(count: int, limit: int) -> ArchivePage:
+    """Nothing is left that way, unless nothing was wanted (XEP-0059 §2.7)."""
+    return ArchivePage((), 0, count, is_complete=limit > 0 or count == 0)
 
 
 def _window(selection: Selection, query: Query, limit: int) -> Window:
@@ -97,7 +102,9 @@ async def _search(messages: Messages, selection: Selection, window: Window, matc
                 ids.append(candidate.id)
     count = earlier + inside + later
     index = earlier + (inside - len(ids) if window.is_backward else window.skip)
-    reached = index == 0 if window.is_backward else index + len(ids) >= count
+    if not ids:
+        return _empty_page(count, window.limit)
+    reached = index == 0 if window.is_backward else index + len(ids) == count
     found = [await messages.find(selection.archive, id) for id in ids]
     return ArchivePage([message for message in found if message is not None], index, count, is_complete=reached)
 
