@@ -146,7 +146,9 @@ async def test_affiliations_of_a_removed_account_are_forgotten(serve):
     await guest.expect("iq", type="result")
     await guest.stream_error()
     query = "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>"
-    assert list(next((await answered(owner, "get", query, ROOM)).elements()).elements()) == []
+    # What is in memory is forgotten after the last session has ended, a moment behind its stream error.
+    while list(next((await answered(owner, "get", query, ROOM)).elements()).elements()):
+        continue
     await leave(owner, "boss")
     assert ROOM not in awake(server)
     assert list(next((await answered(owner, "get", query, ROOM)).elements()).elements()) == []
