@@ -67,6 +67,9 @@ class Peer(ABC):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.configure(settings)
         log = (self.folder / "output.log").open("ab")
+        for port in filter(None, (self.c2s_port, self.http_port)):
+            if _is_open(port):
+                raise RuntimeError(f"something listens on port {port} already; it would be measured instead")
         began = time.perf_counter()
         self._process = subprocess.Popen(
             self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment(),
@@ -109,6 +112,11 @@ class Peer(ABC):
                 self._process.poll()  # a child that has ended and was not asked about is still there
                 time.sleep(0.05)
         self._process = None
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_alive(pid: int) -> bool:

@@ -30,6 +30,8 @@ def table(results: Iterable[Result]) -> str:
         for peer, result in peers.items():
             ratio = f"{result.cpu_ms / own.cpu_ms:.1f}" if own is not None and own.cpu_ms else "-"
             memory = f"{result.memory_mib:.0f}"
+            if "kib_per_room" in result.extra:
+                memory += f" ({result.extra['kib_per_room']} KiB/room)"
             if "kib_per_session" in result.extra:
                 memory += f" ({result.extra['kib_per_session']} KiB/session)"
             lines.append(

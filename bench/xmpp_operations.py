@@ -27,6 +27,7 @@ class Sizes:
     room_messages: int = 50
     contacts: int = 500
     presences: int = 40
+    rooms: int = 10_000
     idle: int = 2000
     archived: int = 10_000
     pages: int = 100
@@ -35,7 +36,7 @@ class Sizes:
 
 QUICK = Sizes(
     logins=100, pairs=10, messages=3000, occupants=200, room_messages=20, contacts=100, presences=20, idle=300,
-    archived=1000, pages=30, requests=300,
+    rooms=300, archived=1000, pages=30, requests=300,
 )  # fmt: skip
 
 
@@ -128,11 +129,13 @@ async def room(peer: Peer, sizes: Sizes) -> Result:
         "<x xmlns='jabber:x:data' type='submit'/></query></iq>"
     )
     await owner.until(b"id='own'", b'id="own"')
-    for position, client in enumerate(clients[1:], 1):
-        client.write(f"<presence to='{name}/n{position}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
-        if position % 50 == 0 or position == len(clients) - 1:
-            await client.until(b"<subject")
-    await asyncio.gather(*(client.ping() for client in clients))
+    with Measurement(peer.name, "", peer.pid) as joins:
+        for position, client in enumerate(clients[1:], 1):
+            client.write(f"<presence to='{name}/n{position}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+            if position % 50 == 0 or position == len(clients) - 1:
+                await client.until(b"<subject")
+        await asyncio.gather(*(client.ping() for client in clients))
+    joining = joins.result(len(clients))
     wanted = sizes.room_messages * len(clients)
     got = 0
     enough = asyncio.Event()
@@ -155,8 +158,40 @@ async def room(peer: Peer, sizes: Sizes) -> Result:
             async with asyncio.timeout(60):
                 await enough.wait()
             m.latencies.append(time.perf_counter() - began)
-    result = m.result(wanted)
+    result = m.result(wanted, cpu_ms_per_join=round(joining.cpu_ms, 3), joined_mib=round(joining.memory_mib, 1))
     await leave(clients)
+    return result
+
+
+async def sleeping_rooms(peer: Peer, sizes: Sizes) -> Result:
+    """Persistent rooms made and left, one after another; the memory they keep. CPU is per room."""
+    await register_all(peer.c2s_port, ["owner"])
+    (owner,) = await login_all(peer.c2s_port, ["owner"])
+    fields = "".join(
+        f"<field var='{var}'><value>{value}</value></field>"
+        for var, value in (
+            ("FORM_TYPE", "http://jabber.org/protocol/muc#roomconfig"),
+            ("muc#roomconfig_persistentroom", "1"),
+        )
+    )
+    before = memory_kib(peer.pid)
+    with Measurement(peer.name, f"persistent rooms made and left, {sizes.rooms:,}", peer.pid) as m:
+        for number in range(sizes.rooms):
+            name = f"sleeps{number}@{ROOMS}"
+            began = time.perf_counter()
+            owner.write(f"<presence to='{name}/o'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+            await owner.until(b"<subject")
+            owner.write(
+                f"<iq type='set' id='own{number}' to='{name}'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+                f"<x xmlns='jabber:x:data' type='submit'>{fields}</x></query></iq>"
+            )
+            await owner.until(f"id='own{number}'".encode(), f'id="own{number}"'.encode())
+            owner.write(f"<presence type='unavailable' to='{name}/o'/>")
+            await owner.until(b"unavailable")
+            m.latencies.append(time.perf_counter() - began)
+    result = m.result(sizes.rooms)
+    result.extra["kib_per_room"] = round((memory_kib(peer.pid) - before) / sizes.rooms, 2)
+    await leave([owner])
     return result
 
 
@@ -244,6 +279,7 @@ OPERATIONS: dict[str, Callable[[Peer, Sizes], object]] = {
     "chat": lambda peer, sizes: chat(peer, sizes, "one-to-one message, archive on"),
     "presence": presence,
     "room": room,
+    "rooms": sleeping_rooms,
     "page": archive_page,
     "idle": idle,
 }
