@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from mim.errors import MimError
 from mim.plugin import JID, ModuleApi, Stanza, StanzaError
 
 Work = Callable[[Stanza, JID], Awaitable[Stanza]]
@@ -44,8 +45,8 @@ class Lines:
                 ready = await self._work(message, account)
                 ready.trail.notes[_note(account)] = True
                 self._api.router.route(ready)
-            except StanzaError as error:
-                self._api.router.refuse(message, error)
+            except MimError as error:
+                self._api.router.refuse(message, StanzaError.from_refusal(error))
             except Exception:
                 self._api.log.exception("message could not be archived", extra={"to": str(account)})
                 self._api.router.refuse(message, StanzaError("internal-server-error"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Future
 
 from mim.capabilities import SENT_ARCHIVE_ID, ArchivedMessage, RosterView
@@ -82,9 +83,11 @@ class UserArchives(Archive):
         content = self._content_received(message)
         if content is None or not await self._is_wanted_surely(account, message.from_jid):
             return message
+        promises = message.trail.promises
+        earlier = len(promises)
         message = self._archive_received(message, account, content)
         if self.settings.stores_first:
-            await self.api.database.flush()
+            await asyncio.gather(*promises[earlier:])
         return message
 
     def _content_received(self, message: Stanza) -> Content | None:
