@@ -9,6 +9,7 @@ from mim.storage.api import Write
 from mim.storage.ids import decode
 from mim.xmpp import ns
 from mim_plugins.mod_mam_meta.options import Settings
+from mim_plugins.mod_mam_meta.pace import Pace
 from mim_plugins.mod_mam_meta.pages import ArchivePage, Predicate, find_page
 from mim_plugins.mod_mam_meta.preferences import EVERYTHING, PreferenceStore, read_preferences
 from mim_plugins.mod_mam_meta.query import NAMESPACES, Query, form_of, read_query
@@ -54,6 +55,7 @@ class Archive:
         self.settings = settings
         self._messages = messages
         self._rule_prefix = rule_prefix
+        self._pace = Pace(api)
         self._preferences = PreferenceStore(api.database) if settings.keeps_preferences else None
         self.features = features_of(settings)
 
@@ -83,14 +85,17 @@ class Archive:
 
     # --- questions --------------------------------------------------------------------------------------------
 
-    def access(self, iq: Stanza, asked: Element) -> str:
-        """Return what the access rules say about a question: "allow", "deny" or "default"."""
-        values = [
-            self.api.host.config.access_value(self._rule_prefix + rule, iq.from_jid)
-            for rule in _ACTIONS[iq.type, asked.name]
-        ]
+    async def access(self, iq: Stanza, asked: Element) -> str:
+        """Return what the access rules say about a question, "allow" or "default", when it is its turn.
+
+        Raises:
+            StanzaError: not-allowed; the rules forbid it.
+        """
+        rules = [self._rule_prefix + rule for rule in _ACTIONS[iq.type, asked.name]]
+        values = [self.api.host.config.access_value(rule, iq.from_jid) for rule in rules]
         if "deny" in values:
-            return "deny"
+            raise StanzaError("not-allowed", NOT_ALLOWED)
+        await self._pace.wait(rules, iq.from_jid)
         return "allow" if "allow" in values else "default"
 
     async def answer_preferences(self, iq: Stanza, archive: JID, asked: Element) -> Element:

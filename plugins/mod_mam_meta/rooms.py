@@ -92,9 +92,7 @@ class RoomArchives(Archive):
         """Answer a question to a room's archive; see :class:`mim.capabilities.RoomArchive`."""
         asked = iq.payload
         assert asked is not None
-        access = self.access(iq, asked)
-        if access == "deny":
-            raise StanzaError("not-allowed", NOT_ALLOWED)
+        access = await self.access(iq, asked)
         if asked.name == "prefs":
             if iq.type == "set" and access == "default" and not reader.is_owner:
                 raise StanzaError("not-allowed", f"{NOT_ALLOWED} Not a room owner.")

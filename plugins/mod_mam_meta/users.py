@@ -186,8 +186,7 @@ class UserArchives(Archive):
         archive = iq.to_jid.bare
         asked = iq.payload
         assert asked is not None
-        access = self.access(iq, asked)
-        if access == "deny" or (access == "default" and iq.from_jid.bare != archive):
+        if await self.access(iq, asked) == "default" and iq.from_jid.bare != archive:
             raise StanzaError("not-allowed", NOT_ALLOWED)
         if asked.name == "prefs":
             return await self.answer_preferences(iq, archive, asked)

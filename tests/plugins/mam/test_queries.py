@@ -379,3 +379,54 @@ async def test_tombstones_are_announced_only_where_there_are_any(serve):
     features = set(server.app.host("localhost").features())
     assert {ns.MAM1, ns.MAM2, ns.RETRACT0} <= features
     assert not {ns.RETRACT0_TOMBSTONE, ns.RETRACT_ESL} & features
+
+
+# --- how often ------------------------------------------------------------------------------------------------
+
+SHAPED = """
+[shaper.seldom]
+max_rate = 2
+[access]
+mam_lookup_messages_shaper = [{acl = "all", value = "seldom"}]
+"""
+
+
+async def test_a_shaper_lets_questions_wait_for_their_turn(serve):
+    server = await serve(PM, more=SHAPED)
+    romeo, juliet = await server.online("romeo"), await server.online("juliet")
+    for _ in range(3):  # two are there, the third is owed
+        assert (await page(romeo)).count == 0
+    romeo.send(f"<iq type='set' id='fourth'>{query()}</iq>")
+    romeo.send("<message to='juliet@localhost' type='chat'><body>behind</body></message>")
+    assert (await page(juliet)).count == 0  # each has his own
+
+    server.clock.advance(0.5)
+    await romeo.expect("iq", id="fourth", type="result")
+    assert (await juliet.expect("message")).child_text(ns.CLIENT, "body") == "behind"
+
+
+async def test_a_global_shaper_is_for_all_together_and_forms_are_not_shaped(serve):
+    server = await serve(PM, more=SHAPED.replace("messages_shaper", "messages_global_shaper"))
+    romeo, juliet = await server.online("romeo"), await server.online("juliet")
+    for client in (romeo, juliet, romeo):
+        assert (await page(client)).count == 0
+    juliet.send(f"<iq type='set' id='fourth'>{query()}</iq>")
+    for _ in range(5):
+        assert (await romeo.ask("get", f"<query xmlns='{ns.MAM2}'/>")).get("type") == "result"
+
+    server.clock.advance(0.5)
+    await juliet.expect("iq", id="fourth", type="result")
+
+
+async def test_the_module_may_stop_while_a_question_waits(serve):
+    server = await serve(PM, more=SHAPED)
+    romeo = await server.online("romeo")
+    for _ in range(3):
+        assert (await page(romeo)).count == 0
+    romeo.send(f"<iq type='set' id='fourth'>{query()}</iq>")
+    other = await server.online("juliet")
+    await other.expect_nothing()
+    await server.stop_module("mod_mam_meta")
+
+    server.clock.advance(0.5)
+    await romeo.expect("iq", id="fourth")
